@@ -1,0 +1,43 @@
+// One spelling for HIP (hipcc, hiprtc, plain clang without ROCm headers), CUDA (NVRTC) and host C++.
+//
+// Kernels keep HIP's own words: threadIdx, blockIdx, blockDim, gridDim, __syncthreads. What differs between
+// compilers goes through HG_ macros and the functions below. Nothing is included from a vendor, so that the
+// same text compiles where no toolkit is installed.
+//
+// Rules for kernel authors:
+//   - every wave_* function is called by all threads of a wave, in uniform control flow;
+//   - the wave size is a run-time value (wave_size()), 32 or 64;
+//   - shared memory is declared with HG_SHARED or HG_DYNAMIC_SHARED, outside of loops and branches;
+//   - no block waits for another block of the same launch.
+#pragma once
+
+#if defined(__CUDACC_RTC__) || defined(__CUDACC__)
+#include "portability_cuda.h"
+#elif defined(__HIP__) || defined(__HIPCC_RTC__) || defined(__AMDGCN__)
+#include "portability_amd.h"
+#else
+#include "portability_host.h"
+#endif
+
+// Provided by each of the three headers:
+//
+//   integer types        uint8_t uint16_t uint32_t uint64_t int32_t int64_t
+//   HG_KERNEL(name, max_threads, (parameters)) { body }
+//                        defines an extern "C" kernel; its parameters are pointers and 4- or 8-byte scalars
+//   HG_DEVICE            marks a device function, always inlined
+//   HG_SHARED(type, name, count)           static shared array of the block
+//   HG_DYNAMIC_SHARED(type, name)          the launch's dynamic shared memory, 16-byte aligned
+//   HG_UNROLL                              asks for the following loop to be unrolled
+//   threadIdx.x blockIdx.x .y .z blockDim.x gridDim.x .y .z
+//   __syncthreads()
+//   uint32_t wave_size(), lane_index()
+//   T wave_shuffle(T value, uint32_t source_lane)      4- or 8-byte T
+//   T wave_shuffle_xor(T value, uint32_t lane_mask)
+//   uint64_t wave_ballot(bool predicate)               bit i is lane i
+//   void wave_barrier()                    orders shared memory within a wave
+//   uint32_t atomic_add(uint32_t*, uint32_t), uint64_t atomic_add(uint64_t*, uint64_t)
+//   uint32_t atomic_max(uint32_t*, uint32_t), uint64_t atomic_max(uint64_t*, uint64_t)
+//   void device_fence()                    orders global memory across blocks
+//   uint32_t popcount32/64, count_leading_zeros32/64; uint64_t multiply_high_u64(a, b)
+//   float fused_multiply_add(a, b, c), square_root(x) (both correctly rounded), uint32_t float_bits(float),
+//   float bits_float(uint32_t), float scale_by_power_of_two(float, int)

@@ -1,0 +1,137 @@
+// Host C++: kernels run on the SIMT emulator in src/backend/host_backend, one coroutine per GPU thread.
+// The functions declared extern "C" here are defined by the emulator, in Rust.
+#pragma once
+
+#include <cmath>
+#include <cstdint>
+#include <cstring>
+#include <utility>
+
+struct HostDim3 {
+    uint32_t x, y, z;
+};
+
+// What one emulated thread knows of itself. Layout shared with host_backend/thread_state.rs.
+struct HostThread {
+    HostDim3 thread_index, block_index, block_size, grid_size;
+    uint32_t wave_size;
+    uint32_t lane;
+};
+
+extern "C" {
+// The thread that runs now on this OS thread. A function, because coroutines move no TLS.
+const HostThread* hipgauge_host_thread();
+void hipgauge_host_block_barrier();
+void hipgauge_host_wave_barrier();
+uint64_t hipgauge_host_wave_exchange(uint64_t value, uint32_t source_lane);
+uint64_t hipgauge_host_wave_ballot(uint32_t predicate);
+// The block's own copy of a static shared array: the n-th call of each thread gives the n-th array.
+void* hipgauge_host_shared(uint64_t bytes, const char* name);
+void* hipgauge_host_dynamic_shared();
+}
+
+#define threadIdx (hipgauge_host_thread()->thread_index)
+#define blockIdx (hipgauge_host_thread()->block_index)
+#define blockDim (hipgauge_host_thread()->block_size)
+#define gridDim (hipgauge_host_thread()->grid_size)
+
+#define HG_DEVICE static inline
+#define HG_UNROLL
+#define HG_SHARED(type, name, count) \
+    type* const name = static_cast<type*>(hipgauge_host_shared(sizeof(type) * (count), #name))
+#define HG_DYNAMIC_SHARED(type, name) type* const name = static_cast<type*>(hipgauge_host_dynamic_shared())
+
+// HIPGAUGE_HOST_ENTRY(name) is hipgauge_host_plain_name or hipgauge_host_checked_name: build.rs compiles each
+// kernel twice, the second time with thread-sanitizer instrumentation whose callbacks the emulator defines.
+#define HG_KERNEL(name, max_threads, parameters)                                         \
+    static void name parameters;                                                         \
+    extern "C" void HIPGAUGE_HOST_ENTRY(name)(const uint64_t* arguments) {               \
+        host_kernel_call(&name, arguments);                                              \
+    }                                                                                    \
+    extern "C" uint32_t HIPGAUGE_HOST_SIGNATURE(name)(uint8_t* sizes, uint32_t capacity) { \
+        return host_kernel_signature(&name, sizes, capacity);                            \
+    }                                                                                    \
+    static void name parameters
+
+template <typename T>
+static inline T host_argument(uint64_t bits) {
+    static_assert(sizeof(T) == 4 || sizeof(T) == 8, "kernel parameters are 4 or 8 bytes");
+    T value;
+    memcpy(&value, &bits, sizeof(T));
+    return value;
+}
+
+template <typename... P, size_t... I>
+static inline void host_kernel_apply(void (*kernel)(P...), const uint64_t* arguments, std::index_sequence<I...>) {
+    kernel(host_argument<P>(arguments[I])...);
+}
+
+template <typename... P>
+static inline void host_kernel_call(void (*kernel)(P...), const uint64_t* arguments) {
+    host_kernel_apply(kernel, arguments, std::index_sequence_for<P...>{});
+}
+
+// Writes the size of each parameter and returns how many there are, so that a launch with the wrong
+// arguments is refused.
+template <typename... P>
+static inline uint32_t host_kernel_signature(void (*)(P...), uint8_t* sizes, uint32_t capacity) {
+    const uint8_t all[] = {uint8_t(sizeof(P))..., 0};
+    for (uint32_t i = 0; i < sizeof...(P) && i < capacity; i++) sizes[i] = all[i];
+    return sizeof...(P);
+}
+
+static inline void __syncthreads() { hipgauge_host_block_barrier(); }
+static inline uint32_t wave_size() { return hipgauge_host_thread()->wave_size; }
+static inline uint32_t lane_index() { return hipgauge_host_thread()->lane; }
+static inline void wave_barrier() { hipgauge_host_wave_barrier(); }
+static inline uint64_t wave_ballot(bool predicate) { return hipgauge_host_wave_ballot(predicate); }
+
+template <typename T>
+static inline T wave_shuffle(T value, uint32_t source_lane) {
+    static_assert(sizeof(T) == 4 || sizeof(T) == 8, "a shuffle moves 4 or 8 bytes");
+    uint64_t bits = 0;
+    memcpy(&bits, &value, sizeof(T));
+    bits = hipgauge_host_wave_exchange(bits, source_lane);
+    memcpy(&value, &bits, sizeof(T));
+    return value;
+}
+
+template <typename T>
+static inline T wave_shuffle_xor(T value, uint32_t lane_mask) {
+    return wave_shuffle(value, lane_index() ^ lane_mask);
+}
+
+template <typename T>
+static inline T atomic_add(T* address, T value) {
+    return __atomic_fetch_add(address, value, __ATOMIC_RELAXED);
+}
+
+template <typename T>
+static inline T atomic_max(T* address, T value) {
+    T seen = __atomic_load_n(address, __ATOMIC_RELAXED);
+    while (seen < value && !__atomic_compare_exchange_n(address, &seen, value, false, __ATOMIC_RELAXED, __ATOMIC_RELAXED)) {
+    }
+    return seen;
+}
+
+static inline void device_fence() { __atomic_thread_fence(__ATOMIC_SEQ_CST); }
+static inline uint32_t popcount32(uint32_t value) { return uint32_t(__builtin_popcount(value)); }
+static inline uint32_t popcount64(uint64_t value) { return uint32_t(__builtin_popcountll(value)); }
+static inline uint32_t count_leading_zeros32(uint32_t value) { return value ? uint32_t(__builtin_clz(value)) : 32; }
+static inline uint32_t count_leading_zeros64(uint64_t value) { return value ? uint32_t(__builtin_clzll(value)) : 64; }
+static inline uint64_t multiply_high_u64(uint64_t a, uint64_t b) {
+    return uint64_t((static_cast<unsigned __int128>(a) * b) >> 64);
+}
+static inline float fused_multiply_add(float a, float b, float c) { return __builtin_fmaf(a, b, c); }
+static inline float square_root(float x) { return __builtin_sqrtf(x); }
+static inline uint32_t float_bits(float value) {
+    uint32_t bits;
+    memcpy(&bits, &value, 4);
+    return bits;
+}
+static inline float bits_float(uint32_t bits) {
+    float value;
+    memcpy(&value, &bits, 4);
+    return value;
+}
+static inline float scale_by_power_of_two(float value, int exponent) { return __builtin_scalbnf(value, exponent); }

@@ -1,0 +1,93 @@
+//! The one device trait.
+
+use super::{Argument, BackendError, Buffer, DeviceInfo, Kernel, KernelId, LaunchDimensions};
+
+/// Bytes of known pattern that every allocation has before and after it, on every device.
+pub const FENCE_BYTES: usize = 256;
+
+/// The byte that fences are filled with.
+pub const FENCE_PATTERN: u8 = 0xA5;
+
+/// A write outside a buffer, found in its fences.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct FenceViolation {
+    pub label: String,
+    /// First damaged byte, counted from the buffer's first byte: negative before it, at least `bytes` behind it.
+    pub offset: i64,
+    pub bytes: usize,
+}
+
+/// A point on the device's stream. The backend's handle; freed when dropped.
+pub trait Event: Send + Sync {
+    /// For the backend that made it to find its own type again.
+    fn as_any(&self) -> &dyn std::any::Any;
+}
+
+/// A recorded sequence of launches that replays with one call.
+pub trait Graph: Send + Sync {
+    /// Enqueues one replay on the device's stream.
+    fn replay(&self) -> Result<(), BackendError>;
+}
+
+/// One device with one stream. Work is enqueued in order; copies to and from the host wait for it.
+///
+/// All methods may be called from several threads; calls on a GPU are serialised by its stream.
+pub trait Device: Send + Sync {
+    fn info(&self) -> &DeviceInfo;
+
+    /// Allocates `bytes`, aligned to 256 bytes, between two fences; contents undefined (poisoned on `host`).
+    /// `label` names the buffer in errors.
+    fn allocate(&self, bytes: usize, label: &str) -> Result<Buffer, BackendError>;
+
+    /// Waits for the stream and compares a buffer's fences with their pattern.
+    fn check_fences(&self, buffer: &Buffer) -> Result<Option<FenceViolation>, BackendError>;
+
+    /// Copies host bytes to `destination` from byte `offset` on; returns when `source` may be reused.
+    fn upload(&self, destination: &Buffer, offset: usize, source: &[u8]) -> Result<(), BackendError>;
+
+    /// Waits for the stream, then copies device bytes to the host.
+    fn download(&self, source: &Buffer, offset: usize, destination: &mut [u8]) -> Result<(), BackendError>;
+
+    /// Copies `bytes` between two places that do not overlap, on the stream.
+    fn copy(
+        &self,
+        destination: &Buffer,
+        destination_offset: usize,
+        source: &Buffer,
+        source_offset: usize,
+        bytes: usize,
+    ) -> Result<(), BackendError>;
+
+    /// Sets `bytes` bytes to `value`, on the stream.
+    fn fill(&self, buffer: &Buffer, offset: usize, bytes: usize, value: u8) -> Result<(), BackendError>;
+
+    /// Loads one kernel of `kernels/`, compiling its module if no code object is embedded or cached.
+    fn load(&self, kernel: &KernelId) -> Result<Kernel, BackendError>;
+
+    /// Enqueues one launch. Argument count and types must be the kernel's.
+    fn launch(
+        &self,
+        kernel: &Kernel,
+        dimensions: LaunchDimensions,
+        arguments: &[Argument<'_>],
+    ) -> Result<(), BackendError>;
+
+    /// Waits until everything enqueued has run, and reports what failed in it.
+    fn synchronize(&self) -> Result<(), BackendError>;
+
+    /// Makes an event that can time.
+    fn create_event(&self) -> Result<Box<dyn Event>, BackendError>;
+
+    /// Enqueues `event` on the stream.
+    fn record(&self, event: &dyn Event) -> Result<(), BackendError>;
+
+    /// Waits for `stop`, then gives the seconds between two recorded events. May be negative for very
+    /// short intervals on some drivers: the caller rejects such a sample, nobody clamps it.
+    fn elapsed_seconds(&self, start: &dyn Event, stop: &dyn Event) -> Result<f64, BackendError>;
+
+    /// Records what `work` enqueues into a graph, or `Ok(None)` where the device has no graphs.
+    fn capture(
+        &self,
+        work: &mut dyn FnMut() -> Result<(), BackendError>,
+    ) -> Result<Option<Box<dyn Graph>>, BackendError>;
+}

@@ -1,0 +1,38 @@
+//! What can go wrong on a device, with the failing call and what to do about it.
+
+use super::KernelId;
+
+/// A failed device operation. Every message ends with what to do.
+#[derive(Debug, thiserror::Error)]
+pub enum BackendError {
+    #[error("device `{requested}` is not available: {reason}; run `hipgauge devices` to see what was looked for")]
+    NoSuchDevice { requested: String, reason: String },
+
+    #[error("`{requested}` is not a device: use auto, host, hip:N or cuda:N")]
+    InvalidDeviceName { requested: String },
+
+    #[error("{call} failed on {device}: {code} ({message}); arguments: {arguments}; {advice}")]
+    Call { device: String, call: &'static str, code: i64, message: String, arguments: String, advice: &'static str },
+
+    #[error("{device} is out of memory: {label} asked for {requested} bytes, {live} bytes are live; use fewer rows or --filter the case out")]
+    OutOfMemory { device: String, label: String, requested: usize, live: usize },
+
+    #[error("kernel {kernel} did not compile for {architecture} with {compiler}:\n{log}\nfix the source, or remove a stale copy from the kernel cache")]
+    Compile { kernel: String, architecture: String, compiler: String, log: String },
+
+    #[error("no kernel named {kernel} on {device}; `kernels/` defines: {known}")]
+    UnknownKernel { kernel: KernelId, device: String, known: String },
+
+    #[error("{kernel} on {device} ran longer than {seconds} s and was given up; raise --timeout or look for an endless loop")]
+    TimedOut { device: String, kernel: String, seconds: f64 },
+
+    /// The host emulator caught the kernel doing something that is undefined on a GPU.
+    #[error("{kernel}: {fault}")]
+    KernelFault { kernel: String, fault: String },
+
+    #[error("{device} cannot do this: {capability} is not available; it is a capability to ask for first")]
+    Unsupported { device: String, capability: &'static str },
+
+    #[error("invalid use of {call}: {problem}; this is a defect in hipgauge, please report it")]
+    InvalidUse { call: &'static str, problem: String },
+}

@@ -1,0 +1,104 @@
+//! Kernels, their launch dimensions and their arguments.
+
+use std::any::Any;
+use std::fmt;
+use std::sync::Arc;
+
+use serde::{Deserialize, Serialize};
+
+use super::Buffer;
+
+/// Names one kernel: the source file under `kernels/` without `.hip`, and the function in it.
+#[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+pub struct KernelId {
+    /// `mlp/rms_norm`
+    pub module: String,
+    /// `rms_norm_bf16`
+    pub function: String,
+}
+
+impl KernelId {
+    pub fn new(module: impl Into<String>, function: impl Into<String>) -> Self {
+        Self { module: module.into(), function: function.into() }
+    }
+}
+
+impl fmt::Display for KernelId {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(formatter, "{}:{}", self.module, self.function)
+    }
+}
+
+/// What the driver or the code object says of a compiled kernel; `None` where it does not say.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct KernelAttributes {
+    pub registers: Option<u32>,
+    pub static_shared_bytes: Option<u32>,
+    /// Bytes of scratch (local) memory per thread: spills and indexed arrays.
+    pub scratch_bytes: Option<u32>,
+    pub max_threads_per_block: Option<u32>,
+}
+
+/// A kernel loaded on one device.
+#[derive(Clone)]
+pub struct Kernel {
+    pub id: KernelId,
+    pub attributes: KernelAttributes,
+    /// The backend's function handle.
+    pub(super) handle: u64,
+    /// The loaded module that `handle` points into.
+    pub(super) _module: Arc<dyn Any + Send + Sync>,
+}
+
+impl fmt::Debug for Kernel {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(formatter, "Kernel({})", self.id)
+    }
+}
+
+/// Grid and block of a launch, in blocks and threads, and dynamic shared memory in bytes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct LaunchDimensions {
+    pub grid: [u32; 3],
+    pub block: [u32; 3],
+    pub dynamic_shared_bytes: u32,
+}
+
+impl LaunchDimensions {
+    pub fn blocks(&self) -> u64 {
+        self.grid.iter().map(|&count| u64::from(count)).product()
+    }
+
+    pub fn threads_per_block(&self) -> u32 {
+        self.block.iter().product()
+    }
+}
+
+/// One kernel argument.
+#[derive(Clone, Copy, Debug)]
+pub enum Argument<'a> {
+    /// A pointer `offset` bytes into a buffer.
+    Buffer { buffer: &'a Buffer, offset: usize },
+    /// A null pointer: an optional tensor that is not there.
+    Null,
+    U32(u32),
+    I32(i32),
+    U64(u64),
+    I64(i64),
+    F32(f32),
+}
+
+impl Argument<'_> {
+    /// The argument's value in the low bytes of a little-endian word; every kernel parameter is 4 or 8 bytes.
+    pub fn to_bits(self) -> u64 {
+        match self {
+            Argument::Buffer { buffer, offset } => buffer.address() + offset as u64,
+            Argument::Null => 0,
+            Argument::U32(value) => u64::from(value),
+            Argument::I32(value) => u64::from(value as u32),
+            Argument::U64(value) => value,
+            Argument::I64(value) => value as u64,
+            Argument::F32(value) => u64::from(value.to_bits()),
+        }
+    }
+}

@@ -1,0 +1,18 @@
+//! Devices behind one trait: HIP (AMD), CUDA (NVIDIA) and the host SIMT emulator.
+//!
+//! Nothing above this module knows which vendor it runs on. Vendor libraries are loaded at run time; a
+//! missing one is an ordinary answer, never a panic and never a link error.
+
+mod buffer;
+mod device;
+mod error;
+mod info;
+mod kernel;
+mod kernel_source;
+
+pub use buffer::{Buffer, BufferStorage};
+pub use device::{Device, Event, FENCE_BYTES, FENCE_PATTERN, FenceViolation, Graph};
+pub use error::BackendError;
+pub use info::{BackendKind, DeviceInfo};
+pub use kernel::{Argument, Kernel, KernelAttributes, KernelId, LaunchDimensions};
+pub use kernel_source::{KERNEL_INCLUDES, KERNEL_MODULES, KernelModule, find_module};

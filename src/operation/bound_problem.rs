@@ -1,0 +1,239 @@
+//! A problem bound to one device: buffers allocated, kernels loaded, ready to launch any number of times.
+
+use std::sync::Arc;
+
+use crate::backend::{Argument, BackendError, Buffer, Device, Kernel, LaunchDimensions};
+use crate::tensor::HostTensor;
+
+use super::{ContractError, LaunchPlan, Operation, PlanArgument, Problem, TensorRole, TensorSpec};
+
+/// Every byte of an output before a launch: a NaN in each float type, 4,294,967,295 in u32.
+const POISON: u8 = 0xFF;
+
+/// A problem that could not be bound to a device.
+#[derive(Debug, thiserror::Error)]
+pub enum BindError {
+    #[error(transparent)]
+    Contract(#[from] ContractError),
+    #[error(transparent)]
+    Backend(#[from] BackendError),
+}
+
+struct BoundLaunch {
+    kernel: Kernel,
+    dimensions: LaunchDimensions,
+    arguments: Vec<PlanArgument>,
+}
+
+/// Buffers and kernels of one problem on one device.
+pub struct BoundProblem {
+    device: Arc<dyn Device>,
+    specs: Vec<TensorSpec>,
+    /// One per spec; an in-place output shares its input's buffer.
+    buffers: Vec<Buffer>,
+    workspace: Option<Buffer>,
+    launches: Vec<BoundLaunch>,
+}
+
+impl BoundProblem {
+    /// Checks the contract, plans, allocates and loads; launches nothing.
+    pub fn new(device: &Arc<dyn Device>, operation: &dyn Operation, problem: &Problem) -> Result<Self, BindError> {
+        operation.check(problem)?;
+        let plan = operation.plan(device.info(), problem)?;
+        let specs = operation.tensors(problem);
+        Self::from_plan(device, operation.name(), specs, plan)
+    }
+
+    /// Binds a plan over the given tensors; `owner` prefixes the buffers' labels.
+    pub fn from_plan(
+        device: &Arc<dyn Device>,
+        owner: &str,
+        specs: Vec<TensorSpec>,
+        plan: LaunchPlan,
+    ) -> Result<Self, BindError> {
+        let mut buffers: Vec<Buffer> = Vec::with_capacity(specs.len());
+        for spec in &specs {
+            let buffer = match spec.role {
+                TensorRole::InPlace { input } => buffers[input].clone(),
+                TensorRole::Input | TensorRole::Output => {
+                    let bytes = spec.base_offset * spec.dtype.size() + spec.span_bytes();
+                    device.allocate(bytes, &format!("{owner}.{}", spec.name))?
+                }
+            };
+            buffers.push(buffer);
+        }
+        let workspace = match plan.workspace_bytes {
+            0 => None,
+            bytes => Some(device.allocate(bytes, &format!("{owner}.workspace"))?),
+        };
+        let launches = plan
+            .launches
+            .into_iter()
+            .map(|launch| {
+                let kernel = device.load(&launch.kernel)?;
+                Ok(BoundLaunch { kernel, dimensions: launch.dimensions, arguments: launch.arguments })
+            })
+            .collect::<Result<_, BackendError>>()?;
+        Ok(Self { device: device.clone(), specs, buffers, workspace, launches })
+    }
+
+    pub fn device(&self) -> &Arc<dyn Device> {
+        &self.device
+    }
+
+    pub fn specs(&self) -> &[TensorSpec] {
+        &self.specs
+    }
+
+    /// The loaded kernels in launch order.
+    pub fn kernels(&self) -> impl Iterator<Item = &Kernel> {
+        self.launches.iter().map(|launch| &launch.kernel)
+    }
+
+    /// Device bytes held by tensors and workspace.
+    pub fn device_bytes(&self) -> usize {
+        let owned = self.specs.iter().zip(&self.buffers).filter(|(spec, _)| !matches!(spec.role, TensorRole::InPlace { .. }));
+        owned.map(|(_, buffer)| buffer.bytes()).sum::<usize>() + self.workspace.as_ref().map_or(0, Buffer::bytes)
+    }
+
+    /// Copies the inputs, in slot order, to the device. Padding is poisoned, so that a kernel that reads it
+    /// computes NaN.
+    pub fn upload(&self, inputs: &[HostTensor]) -> Result<(), BackendError> {
+        let slots = self.specs.iter().zip(&self.buffers).filter(|(spec, _)| spec.role == TensorRole::Input);
+        for ((spec, buffer), tensor) in slots.zip(inputs) {
+            self.upload_tensor(spec, buffer, tensor)?;
+        }
+        Ok(())
+    }
+
+    fn upload_tensor(&self, spec: &TensorSpec, buffer: &Buffer, tensor: &HostTensor) -> Result<(), BackendError> {
+        let size = spec.dtype.size();
+        let row_bytes = spec.columns * size;
+        let stride_bytes = spec.row_stride * size;
+        let base = spec.base_offset * size;
+        self.device.fill(buffer, 0, buffer.bytes(), POISON)?;
+        if spec.rows == 0 || spec.columns == 0 {
+            return Ok(());
+        }
+        let period = tensor.distinct_rows();
+        let mut block = vec![POISON; period * stride_bytes];
+        for row in 0..period {
+            block[row * stride_bytes..row * stride_bytes + row_bytes].copy_from_slice(tensor.row_bytes(row));
+        }
+        let end = base + spec.span_bytes();
+        let mut offset = base;
+        while offset < end {
+            let bytes = block.len().min(end - offset);
+            self.device.upload(buffer, offset, &block[..bytes])?;
+            offset += bytes;
+        }
+        Ok(())
+    }
+
+    /// Fills every output that has memory of its own with NaN bytes, and the workspace with `workspace_byte`
+    /// (a dirty workspace must not change a result).
+    pub fn poison(&self, workspace_byte: u8) -> Result<(), BackendError> {
+        for (spec, buffer) in self.specs.iter().zip(&self.buffers) {
+            if spec.role == TensorRole::Output {
+                self.device.fill(buffer, 0, buffer.bytes(), POISON)?;
+            }
+        }
+        if let Some(workspace) = &self.workspace {
+            self.device.fill(workspace, 0, workspace.bytes(), workspace_byte)?;
+        }
+        Ok(())
+    }
+
+    /// Enqueues the plan's launches once.
+    pub fn enqueue(&self) -> Result<(), BackendError> {
+        for launch in &self.launches {
+            let arguments = launch.arguments.iter().map(|argument| self.bind(*argument)).collect::<Result<Vec<_>, _>>()?;
+            self.device.launch(&launch.kernel, launch.dimensions, &arguments)?;
+        }
+        Ok(())
+    }
+
+    fn bind(&self, argument: PlanArgument) -> Result<Argument<'_>, BackendError> {
+        Ok(match argument {
+            PlanArgument::Tensor(slot) => {
+                let spec = &self.specs[slot];
+                Argument::Buffer { buffer: &self.buffers[slot], offset: spec.base_offset * spec.dtype.size() }
+            }
+            PlanArgument::Workspace(offset) => {
+                let buffer = self.workspace.as_ref().ok_or_else(|| BackendError::InvalidUse {
+                    call: "LaunchPlan",
+                    problem: "a launch names the workspace of a plan without one".to_string(),
+                })?;
+                Argument::Buffer { buffer, offset }
+            }
+            PlanArgument::Null => Argument::Null,
+            PlanArgument::U32(value) => Argument::U32(value),
+            PlanArgument::I32(value) => Argument::I32(value),
+            PlanArgument::U64(value) => Argument::U64(value),
+            PlanArgument::I64(value) => Argument::I64(value),
+            PlanArgument::F32(value) => Argument::F32(value),
+        })
+    }
+
+    /// Waits, then reads the outputs, in slot order, without padding; every row is stored.
+    pub fn download(&self) -> Result<Vec<HostTensor>, BackendError> {
+        let outputs = self.specs.iter().zip(&self.buffers).filter(|(spec, _)| spec.is_output());
+        outputs.map(|(spec, buffer)| self.download_tensor(spec, buffer)).collect()
+    }
+
+    fn download_tensor(&self, spec: &TensorSpec, buffer: &Buffer) -> Result<HostTensor, BackendError> {
+        let mut tensor = HostTensor::zeros(spec.dtype, spec.rows, spec.columns);
+        let size = spec.dtype.size();
+        let base = spec.base_offset * size;
+        if spec.row_stride == spec.columns {
+            self.device.download(buffer, base, tensor.bytes_mut())?;
+            return Ok(tensor);
+        }
+        let mut span = vec![0u8; spec.span_bytes()];
+        self.device.download(buffer, base, &mut span)?;
+        for row in 0..spec.rows {
+            let start = row * spec.row_stride * size;
+            tensor.row_bytes_mut(row).copy_from_slice(&span[start..start + spec.columns * size]);
+        }
+        Ok(tensor)
+    }
+
+    /// Looks for writes outside the tensors: in fences, row padding and the gap before a misaligned base.
+    /// One sentence each, with the tensor and the offset.
+    pub fn stray_writes(&self) -> Result<Vec<String>, BackendError> {
+        let mut found = Vec::new();
+        for buffer in self.buffers.iter().chain(&self.workspace) {
+            if let Some(violation) = self.device.check_fences(buffer)? {
+                found.push(format!(
+                    "write outside {}: byte {} of a buffer of {} bytes",
+                    violation.label, violation.offset, violation.bytes
+                ));
+            }
+        }
+        for (spec, buffer) in self.specs.iter().zip(&self.buffers) {
+            if spec.row_stride != spec.columns || spec.base_offset != 0 {
+                found.extend(self.stray_padding_write(spec, buffer)?);
+            }
+        }
+        Ok(found)
+    }
+
+    fn stray_padding_write(&self, spec: &TensorSpec, buffer: &Buffer) -> Result<Option<String>, BackendError> {
+        let size = spec.dtype.size();
+        let mut bytes = vec![0u8; buffer.bytes()];
+        self.device.download(buffer, 0, &mut bytes)?;
+        let base = spec.base_offset * size;
+        let (gap, rows) = bytes.split_at(base);
+        if let Some(offset) = gap.iter().position(|&byte| byte != POISON) {
+            return Ok(Some(format!("write before the first element of {}, at byte {offset}", buffer.label())));
+        }
+        for (row, bytes) in rows.chunks(spec.row_stride * size).enumerate() {
+            let padding = &bytes[spec.columns * size..];
+            if let Some(offset) = padding.iter().position(|&byte| byte != POISON) {
+                let column = spec.columns + offset / size;
+                return Ok(Some(format!("write into the padding of {}, row {row}, column {column}", buffer.label())));
+            }
+        }
+        Ok(None)
+    }
+}

@@ -1,0 +1,24 @@
+//! Operations as contracts: what is computed, on which shapes, how a result is judged and what it costs.
+//!
+//! An operation is data and pure functions. `plan` says which kernels to launch; `BoundProblem` runs a plan
+//! on any device. Nothing here knows a vendor.
+
+mod bound_problem;
+mod case;
+mod contract;
+mod cost;
+mod input_class;
+mod judgement;
+mod parameter;
+mod plan;
+mod problem;
+
+pub use bound_problem::{BindError, BoundProblem};
+pub use case::Case;
+pub use contract::{ContractError, Operation, Reference};
+pub use cost::Cost;
+pub use input_class::{InputClass, ParseInputClassError};
+pub use judgement::{OutputJudgement, WorstElement};
+pub use parameter::{ParameterKind, ParameterSpec, ParameterValue, Parameters};
+pub use plan::{LaunchPlan, PlanArgument, PlannedLaunch, TensorRole, TensorSpec};
+pub use problem::{Layout, Problem};

@@ -1,0 +1,81 @@
+//! A launch plan: which kernels an operation launches, as data.
+
+use crate::backend::{KernelId, LaunchDimensions};
+use crate::tensor::DType;
+
+/// Which way a tensor's data flows.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum TensorRole {
+    Input,
+    /// Written whole by the kernels; poisoned before each launch.
+    Output,
+    /// An output that lies in the memory of the input in slot `input`.
+    InPlace { input: usize },
+}
+
+/// One tensor of a problem.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct TensorSpec {
+    /// Its name in `exec` files and messages: `x`, `weight`, `indices`.
+    pub name: &'static str,
+    pub role: TensorRole,
+    pub dtype: DType,
+    pub rows: usize,
+    pub columns: usize,
+    /// In elements, at least `columns`.
+    pub row_stride: usize,
+    /// Elements between an aligned address and the first element.
+    pub base_offset: usize,
+    /// Stored rows in `HostTensor`'s sense; equal to `rows` unless the layout repeats rows.
+    pub distinct_rows: usize,
+}
+
+impl TensorSpec {
+    /// A contiguous, aligned tensor with every row stored.
+    pub fn new(name: &'static str, role: TensorRole, dtype: DType, rows: usize, columns: usize) -> Self {
+        Self { name, role, dtype, rows, columns, row_stride: columns, base_offset: 0, distinct_rows: rows }
+    }
+
+    /// Bytes from the first element to the end of the last row, padding of the last row left out.
+    pub fn span_bytes(&self) -> usize {
+        if self.rows == 0 || self.columns == 0 {
+            return 0;
+        }
+        ((self.rows - 1) * self.row_stride + self.columns) * self.dtype.size()
+    }
+
+    pub fn is_output(&self) -> bool {
+        self.role != TensorRole::Input
+    }
+}
+
+/// A kernel argument by name of what it is, bound to addresses later.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub enum PlanArgument {
+    /// First element of the tensor in that slot.
+    Tensor(usize),
+    /// A byte offset into the plan's workspace.
+    Workspace(usize),
+    Null,
+    U32(u32),
+    I32(i32),
+    U64(u64),
+    I64(i64),
+    F32(f32),
+}
+
+/// One launch of a plan.
+#[derive(Clone, Debug, PartialEq)]
+pub struct PlannedLaunch {
+    pub kernel: KernelId,
+    pub dimensions: LaunchDimensions,
+    pub arguments: Vec<PlanArgument>,
+}
+
+/// Everything an operation does on a device, in order, on one stream.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct LaunchPlan {
+    /// Scratch memory; its contents are undefined (poisoned by `verify`) before each run of the plan.
+    pub workspace_bytes: usize,
+    pub launches: Vec<PlannedLaunch>,
+}
