@@ -7,3 +7,4 @@
 pub mod backend;
 pub mod operation;
 pub mod tensor;
+pub mod verify;

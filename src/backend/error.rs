@@ -14,16 +14,22 @@ pub enum BackendError {
     #[error("{call} failed on {device}: {code} ({message}); arguments: {arguments}; {advice}")]
     Call { device: String, call: &'static str, code: i64, message: String, arguments: String, advice: &'static str },
 
-    #[error("{device} is out of memory: {label} asked for {requested} bytes, {live} bytes are live; use fewer rows or --filter the case out")]
+    #[error(
+        "{device} is out of memory: {label} asked for {requested} bytes, {live} bytes are live; use fewer rows or --filter the case out"
+    )]
     OutOfMemory { device: String, label: String, requested: usize, live: usize },
 
-    #[error("kernel {kernel} did not compile for {architecture} with {compiler}:\n{log}\nfix the source, or remove a stale copy from the kernel cache")]
+    #[error(
+        "kernel {kernel} did not compile for {architecture} with {compiler}:\n{log}\nfix the source, or remove a stale copy from the kernel cache"
+    )]
     Compile { kernel: String, architecture: String, compiler: String, log: String },
 
     #[error("no kernel named {kernel} on {device}; `kernels/` defines: {known}")]
     UnknownKernel { kernel: KernelId, device: String, known: String },
 
-    #[error("{kernel} on {device} ran longer than {seconds} s and was given up; raise --timeout or look for an endless loop")]
+    #[error(
+        "{kernel} on {device} ran longer than {seconds} s and was given up; raise --timeout or look for an endless loop"
+    )]
     TimedOut { device: String, kernel: String, seconds: f64 },
 
     /// The host emulator caught the kernel doing something that is undefined on a GPU.

@@ -78,7 +78,10 @@ impl LaunchDimensions {
 #[derive(Clone, Copy, Debug)]
 pub enum Argument<'a> {
     /// A pointer `offset` bytes into a buffer.
-    Buffer { buffer: &'a Buffer, offset: usize },
+    Buffer {
+        buffer: &'a Buffer,
+        offset: usize,
+    },
     /// A null pointer: an optional tensor that is not there.
     Null,
     U32(u32),

@@ -92,7 +92,8 @@ impl BoundProblem {
 
     /// Device bytes held by tensors and workspace.
     pub fn device_bytes(&self) -> usize {
-        let owned = self.specs.iter().zip(&self.buffers).filter(|(spec, _)| !matches!(spec.role, TensorRole::InPlace { .. }));
+        let owned =
+            self.specs.iter().zip(&self.buffers).filter(|(spec, _)| !matches!(spec.role, TensorRole::InPlace { .. }));
         owned.map(|(_, buffer)| buffer.bytes()).sum::<usize>() + self.workspace.as_ref().map_or(0, Buffer::bytes)
     }
 
@@ -147,7 +148,8 @@ impl BoundProblem {
     /// Enqueues the plan's launches once.
     pub fn enqueue(&self) -> Result<(), BackendError> {
         for launch in &self.launches {
-            let arguments = launch.arguments.iter().map(|argument| self.bind(*argument)).collect::<Result<Vec<_>, _>>()?;
+            let arguments =
+                launch.arguments.iter().map(|argument| self.bind(*argument)).collect::<Result<Vec<_>, _>>()?;
             self.device.launch(&launch.kernel, launch.dimensions, &arguments)?;
         }
         Ok(())

@@ -68,5 +68,12 @@ pub trait Operation: Send + Sync {
     fn cost(&self, problem: &Problem) -> Cost;
 
     /// One line about the inputs behind one output element, printed under a failure.
-    fn describe_element(&self, problem: &Problem, inputs: &[HostTensor], output: usize, row: usize, column: usize) -> String;
+    fn describe_element(
+        &self,
+        problem: &Problem,
+        inputs: &[HostTensor],
+        output: usize,
+        row: usize,
+        column: usize,
+    ) -> String;
 }

@@ -10,6 +10,7 @@ mod cost;
 mod input_class;
 mod judgement;
 mod parameter;
+mod philox;
 mod plan;
 mod problem;
 
@@ -20,5 +21,6 @@ pub use cost::Cost;
 pub use input_class::{InputClass, ParseInputClassError};
 pub use judgement::{OutputJudgement, WorstElement};
 pub use parameter::{ParameterKind, ParameterSpec, ParameterValue, Parameters};
+pub use philox::philox4x32;
 pub use plan::{LaunchPlan, PlanArgument, PlannedLaunch, TensorRole, TensorSpec};
 pub use problem::{Layout, Problem};

@@ -67,7 +67,8 @@ impl Parameters {
         let values = specs
             .iter()
             .map(|spec| {
-                let value = given.iter().rev().find(|(name, _)| name == spec.name).map_or(spec.default, |(_, value)| *value);
+                let value =
+                    given.iter().rev().find(|(name, _)| name == spec.name).map_or(spec.default, |(_, value)| *value);
                 let value = spec.accept(operation, value)?;
                 Ok((spec.name.to_string(), value))
             })

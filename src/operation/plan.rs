@@ -10,7 +10,9 @@ pub enum TensorRole {
     /// Written whole by the kernels; poisoned before each launch.
     Output,
     /// An output that lies in the memory of the input in slot `input`.
-    InPlace { input: usize },
+    InPlace {
+        input: usize,
+    },
 }
 
 /// One tensor of a problem.

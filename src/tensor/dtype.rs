@@ -102,10 +102,7 @@ impl FromStr for DType {
     type Err = ParseDTypeError;
 
     fn from_str(text: &str) -> Result<Self, Self::Err> {
-        DType::FLOATS
-            .into_iter()
-            .find(|dtype| dtype.name() == text)
-            .ok_or_else(|| ParseDTypeError(text.to_string()))
+        DType::FLOATS.into_iter().find(|dtype| dtype.name() == text).ok_or_else(|| ParseDTypeError(text.to_string()))
     }
 }
 
