@@ -67,8 +67,8 @@ impl DType {
     pub fn encode(self, value: f64, bytes: &mut [u8]) {
         match self {
             DType::F32 => bytes.copy_from_slice(&(value as f32).to_le_bytes()),
-            DType::F16 => bytes.copy_from_slice(&f16::from_f64(value).to_le_bytes()),
-            DType::BF16 => bytes.copy_from_slice(&bf16::from_f64(value).to_le_bytes()),
+            DType::F16 => bytes.copy_from_slice(&f16::from_f32(to_f32_odd(value)).to_le_bytes()),
+            DType::BF16 => bytes.copy_from_slice(&bf16::from_f32(to_f32_odd(value)).to_le_bytes()),
             DType::U32 => bytes.copy_from_slice(&(value as u32).to_le_bytes()),
         }
     }
@@ -90,6 +90,19 @@ impl DType {
         self.encode(value, bytes);
         self.decode(bytes)
     }
+}
+
+/// Narrows to f32 rounding to odd: an inexact result gets an odd last bit, so that a second rounding, to
+/// nearest even in 11 or 8 bits, gives what one rounding from f64 would (Boldo and Melquiond, "When double
+/// rounding is odd", 2005). `half`'s own `from_f64` rounds twice or drops low bits.
+fn to_f32_odd(value: f64) -> f32 {
+    let nearest = value as f32;
+    let back = f64::from(nearest);
+    if back == value || !value.is_finite() || nearest.to_bits() & 1 == 1 {
+        return nearest;
+    }
+    // The neighbour on the other side of `value` is the odd one; away from zero is the next bit pattern up.
+    if back.abs() < value.abs() { f32::from_bits(nearest.to_bits() + 1) } else { f32::from_bits(nearest.to_bits() - 1) }
 }
 
 impl fmt::Display for DType {
