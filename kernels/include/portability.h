@@ -5,6 +5,8 @@
 // same text compiles where no toolkit is installed.
 //
 // Rules for kernel authors:
+//   - kernels are found by scanning the text: HG_KERNEL(name, stands on one line, outside of macros, with the
+//     name spelled out;
 //   - every wave_* function is called by all threads of a wave, in uniform control flow;
 //   - the wave size is a run-time value (wave_size()), 32 or 64;
 //   - shared memory is declared with HG_SHARED or HG_DYNAMIC_SHARED, outside of loops and branches;

@@ -1,20 +1,215 @@
-//! The kernel sources, embedded by build.rs, so that the binary needs no files at run time.
+//! Where kernels come from: the sources embedded by build.rs, or a directory laid out like `kernels/`.
 
-/// One file of `kernels/`.
-#[derive(Clone, Copy, Debug)]
-pub struct KernelModule {
-    /// Path under `kernels/` without the extension: `mlp/rms_norm`.
-    pub name: &'static str,
-    pub source: &'static str,
-    /// The kernels that the file defines with `HG_KERNEL`.
-    pub functions: &'static [&'static str],
-    /// Code objects compiled by build.rs: (architecture, ELF). Empty where no HIP compiler was found.
-    pub amd_code_objects: &'static [(&'static str, &'static [u8])],
-}
+use std::borrow::Cow;
+use std::fs;
+use std::path::{Path, PathBuf};
+
+use super::KernelId;
+use super::kernel_scan::{ScanError, kernel_names};
 
 include!(concat!(env!("OUT_DIR"), "/kernel_modules.rs"));
 
-/// The module of that name.
-pub fn find_module(name: &str) -> Option<&'static KernelModule> {
-    KERNEL_MODULES.iter().find(|module| module.name == name)
+/// A directory that does not hold usable kernels.
+#[derive(Debug, thiserror::Error)]
+pub enum KernelLibraryError {
+    #[error("cannot read kernels from {}: {error}; give --kernels a directory laid out like `kernels/`", path.display())]
+    Unreadable { path: PathBuf, error: std::io::Error },
+
+    #[error("no kernels in {}: it needs .hip files that define kernels with HG_KERNEL", path.display())]
+    Empty { path: PathBuf },
+
+    #[error("{}: {error}", path.display())]
+    Scan { path: PathBuf, error: ScanError },
+}
+
+/// One file of a kernel directory.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct KernelModule {
+    /// Path under the directory without the extension: `mlp/rms_norm`.
+    pub name: Cow<'static, str>,
+    pub source: Cow<'static, str>,
+    /// The kernels that the file defines with `HG_KERNEL`.
+    pub functions: Vec<Cow<'static, str>>,
+    /// Code objects compiled by build.rs: (architecture, ELF). Empty where no HIP compiler was found, and for
+    /// modules of a directory.
+    pub amd_code_objects: &'static [(&'static str, &'static [u8])],
+}
+
+/// A header that modules include by this name: `portability.h`.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct KernelInclude {
+    pub name: Cow<'static, str>,
+    pub text: Cow<'static, str>,
+}
+
+/// Which sources a library holds.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum KernelOrigin {
+    /// The repository's own, compiled into this program.
+    Embedded,
+    /// Another version of them, a mutation or a user's candidate, compiled when a device loads it.
+    Directory(PathBuf),
+}
+
+/// All kernels that a device can load, as text; devices compile what they load.
+#[derive(Clone, Debug)]
+pub struct KernelLibrary {
+    origin: KernelOrigin,
+    modules: Vec<KernelModule>,
+    includes: Vec<KernelInclude>,
+}
+
+impl KernelLibrary {
+    /// The kernels embedded in this program.
+    pub fn embedded() -> Self {
+        let modules = EMBEDDED_MODULES.iter().map(EmbeddedModule::to_module).collect();
+        let includes = EMBEDDED_INCLUDES
+            .iter()
+            .map(|(name, text)| KernelInclude { name: Cow::Borrowed(name), text: Cow::Borrowed(text) })
+            .collect();
+        Self { origin: KernelOrigin::Embedded, modules, includes }
+    }
+
+    /// The kernels under `directory`: `**/*.hip`, with headers in its `include/`. A header that is not there
+    /// is taken from the embedded ones, so that a directory may hold a single changed file.
+    pub fn from_directory(directory: &Path) -> Result<Self, KernelLibraryError> {
+        let mut files = Vec::new();
+        list_files(directory, &mut files)?;
+        files.sort();
+        let mut library = Self {
+            origin: KernelOrigin::Directory(directory.to_path_buf()),
+            modules: Vec::new(),
+            includes: Self::embedded().includes,
+        };
+        for path in files {
+            let relative = path.strip_prefix(directory).expect("listed under the directory");
+            match path.extension().and_then(|extension| extension.to_str()) {
+                Some("hip") => library.modules.push(read_module(&path, relative)?),
+                Some("h") => library.replace_include(&path, relative)?,
+                _ => {}
+            }
+        }
+        if library.modules.iter().all(|module| module.functions.is_empty()) {
+            return Err(KernelLibraryError::Empty { path: directory.to_path_buf() });
+        }
+        Ok(library)
+    }
+
+    fn replace_include(&mut self, path: &Path, relative: &Path) -> Result<(), KernelLibraryError> {
+        let Ok(name) = relative.strip_prefix("include") else { return Ok(()) };
+        let name = unix_path(name);
+        let text = read_text(path)?;
+        self.includes.retain(|include| include.name != name);
+        self.includes.push(KernelInclude { name: name.into(), text: text.into() });
+        Ok(())
+    }
+
+    pub fn origin(&self) -> &KernelOrigin {
+        &self.origin
+    }
+
+    pub fn modules(&self) -> &[KernelModule] {
+        &self.modules
+    }
+
+    pub fn includes(&self) -> &[KernelInclude] {
+        &self.includes
+    }
+
+    /// The module of that name.
+    pub fn module(&self, name: &str) -> Option<&KernelModule> {
+        self.modules.iter().find(|module| module.name == name)
+    }
+
+    /// The module that defines `kernel`, or `None` if there is no such module or no such function in it.
+    pub fn find(&self, kernel: &KernelId) -> Option<&KernelModule> {
+        self.module(&kernel.module).filter(|module| module.functions.contains(&Cow::Borrowed(&kernel.function)))
+    }
+
+    /// Every kernel as `module:function`, for messages.
+    pub fn known(&self) -> String {
+        let names = self.modules.iter().flat_map(|module| {
+            module.functions.iter().map(|function| KernelId::new(&*module.name, &**function).to_string())
+        });
+        names.collect::<Vec<_>>().join(", ")
+    }
+}
+
+/// A row of the table that build.rs writes.
+struct EmbeddedModule {
+    name: &'static str,
+    source: &'static str,
+    functions: &'static [&'static str],
+    amd_code_objects: &'static [(&'static str, &'static [u8])],
+}
+
+impl EmbeddedModule {
+    fn to_module(&self) -> KernelModule {
+        KernelModule {
+            name: Cow::Borrowed(self.name),
+            source: Cow::Borrowed(self.source),
+            functions: self.functions.iter().map(|function| Cow::Borrowed(*function)).collect(),
+            amd_code_objects: self.amd_code_objects,
+        }
+    }
+}
+
+fn list_files(directory: &Path, files: &mut Vec<PathBuf>) -> Result<(), KernelLibraryError> {
+    let unreadable = |error| KernelLibraryError::Unreadable { path: directory.to_path_buf(), error };
+    for entry in fs::read_dir(directory).map_err(unreadable)? {
+        let path = entry.map_err(unreadable)?.path();
+        if path.is_dir() {
+            list_files(&path, files)?;
+        } else {
+            files.push(path);
+        }
+    }
+    Ok(())
+}
+
+fn read_module(path: &Path, relative: &Path) -> Result<KernelModule, KernelLibraryError> {
+    let source = read_text(path)?;
+    let names = kernel_names(&source).map_err(|error| KernelLibraryError::Scan { path: path.to_path_buf(), error })?;
+    let functions = names.into_iter().map(|name| Cow::Owned(name.to_string())).collect();
+    let name = unix_path(&relative.with_extension(""));
+    Ok(KernelModule { name: name.into(), source: source.into(), functions, amd_code_objects: &[] })
+}
+
+fn read_text(path: &Path) -> Result<String, KernelLibraryError> {
+    fs::read_to_string(path).map_err(|error| KernelLibraryError::Unreadable { path: path.to_path_buf(), error })
+}
+
+/// Module and header names use `/` on every system.
+fn unix_path(path: &Path) -> String {
+    path.iter().map(|part| part.to_string_lossy()).collect::<Vec<_>>().join("/")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_directory_gives_modules_and_replaces_headers_by_name() {
+        let directory = tempfile::tempdir().expect("a temporary directory");
+        fs::create_dir_all(directory.path().join("mlp")).unwrap();
+        fs::create_dir_all(directory.path().join("include")).unwrap();
+        fs::write(directory.path().join("mlp/norm.hip"), "HG_KERNEL(norm_f32, 64, (float* x)) {}").unwrap();
+        fs::write(directory.path().join("include/portability.h"), "// mine").unwrap();
+        let library = KernelLibrary::from_directory(directory.path()).unwrap();
+        assert_eq!(library.known(), "mlp/norm:norm_f32");
+        assert!(library.find(&KernelId::new("mlp/norm", "norm_f32")).is_some());
+        assert!(library.find(&KernelId::new("mlp/norm", "norm_f16")).is_none());
+        let header = |name: &str| library.includes().iter().find(|include| include.name == name);
+        assert_eq!(header("portability.h").unwrap().text, "// mine");
+        assert!(header("portability_host.h").is_some(), "headers that are not replaced stay");
+    }
+
+    #[test]
+    fn unusable_directories_are_refused_with_their_path() {
+        let directory = tempfile::tempdir().expect("a temporary directory");
+        let error = KernelLibrary::from_directory(directory.path()).unwrap_err().to_string();
+        assert!(error.contains("no kernels in") && error.contains(&*directory.path().to_string_lossy()), "{error}");
+        let error = KernelLibrary::from_directory(&directory.path().join("absent")).unwrap_err().to_string();
+        assert!(error.contains("absent") && error.contains("--kernels"), "{error}");
+    }
 }

@@ -8,6 +8,7 @@ mod device;
 mod error;
 mod info;
 mod kernel;
+mod kernel_scan;
 mod kernel_source;
 
 pub use buffer::{Buffer, BufferStorage};
@@ -15,4 +16,5 @@ pub use device::{Device, Event, FENCE_BYTES, FENCE_PATTERN, FenceViolation, Grap
 pub use error::BackendError;
 pub use info::{BackendKind, DeviceInfo};
 pub use kernel::{Argument, Kernel, KernelAttributes, KernelId, LaunchDimensions};
-pub use kernel_source::{KERNEL_INCLUDES, KERNEL_MODULES, KernelModule, find_module};
+pub use kernel_scan::ScanError;
+pub use kernel_source::{KernelInclude, KernelLibrary, KernelLibraryError, KernelModule, KernelOrigin};
