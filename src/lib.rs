@@ -6,5 +6,6 @@
 
 pub mod backend;
 pub mod operation;
+pub mod registry;
 pub mod tensor;
 pub mod verify;

@@ -1,0 +1,76 @@
+//! What the process tells its caller: one table, the same for every command.
+
+use std::fmt::Write as _;
+use std::process::ExitCode;
+
+/// How a command ended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Exit {
+    Good,
+    Slower,
+    WrongResult,
+    NotReproducible,
+    NothingRan,
+    Usage,
+    Undecided,
+    HarnessFault,
+    Interrupted,
+}
+
+impl Exit {
+    const ALL: [Exit; 9] = [
+        Exit::Good,
+        Exit::Slower,
+        Exit::WrongResult,
+        Exit::NotReproducible,
+        Exit::NothingRan,
+        Exit::Usage,
+        Exit::Undecided,
+        Exit::HarnessFault,
+        Exit::Interrupted,
+    ];
+
+    /// Codes below 125 but 0 read as *bad* to `git bisect run`, 125 as *skip*, and 128 and above stop it.
+    pub const fn code(self) -> u8 {
+        match self {
+            Exit::Good => 0,
+            Exit::Slower => 1,
+            Exit::WrongResult => 2,
+            Exit::NotReproducible => 3,
+            Exit::NothingRan => 4,
+            Exit::Usage => 64,
+            Exit::Undecided => 125,
+            Exit::HarnessFault => 128,
+            Exit::Interrupted => 130,
+        }
+    }
+
+    const fn meaning(self) -> &'static str {
+        match self {
+            Exit::Good => "good: everything that ran is right",
+            Exit::Slower => "slower than the baseline",
+            Exit::WrongResult => "wrong result, or a kernel that did something undefined",
+            Exit::NotReproducible => "not to be had here: no such device, out of memory, time-out",
+            Exit::NothingRan => "nothing ran: no case matched, all were skipped, or stopped before the first",
+            Exit::Usage => "bad input: arguments, suite, tensors, or a place that cannot be written",
+            Exit::Undecided => "undecidable or unbuildable: a kernel did not compile",
+            Exit::HarnessFault => "a fault in hipgauge itself; please report it",
+            Exit::Interrupted => "stopped by Ctrl-C with no failure so far; what was done is kept",
+        }
+    }
+
+    /// The table that every `--help` ends with.
+    pub fn help() -> String {
+        let mut text = String::from("Exit codes:\n");
+        for exit in Exit::ALL {
+            let _ = writeln!(text, "  {:>3}  {}", exit.code(), exit.meaning());
+        }
+        text
+    }
+}
+
+impl From<Exit> for ExitCode {
+    fn from(exit: Exit) -> Self {
+        ExitCode::from(exit.code())
+    }
+}

@@ -1,0 +1,71 @@
+//! From arguments to an exit code; the only place that prints an error.
+
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::process::ExitCode;
+
+use clap::error::ErrorKind;
+use clap::{CommandFactory, FromArgMatches, Parser, Subcommand};
+
+use super::devices;
+use super::exit_code::Exit;
+use super::failure::{CommandResult, Failure};
+use super::output::{BAD, styled};
+
+const EXAMPLES: &str = "\
+Examples:
+  hipgauge devices                               what can run kernels here
+";
+
+/// Gauges GPU kernels: are they right, how fast are they, and which commit made them worse
+#[derive(Parser)]
+#[command(version, max_term_width = 110, arg_required_else_help = true, disable_help_subcommand = true)]
+struct CommandLine {
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Subcommand)]
+enum Command {
+    /// List devices, and where each missing backend was looked for
+    Devices(devices::Arguments),
+}
+
+impl Command {
+    fn run(&self) -> CommandResult {
+        match self {
+            Command::Devices(arguments) => devices::run(arguments),
+        }
+    }
+}
+
+/// Runs the process's command line. Nothing escapes: an error and a panic both end in a documented code.
+pub fn start() -> ExitCode {
+    std::panic::set_hook(Box::new(|panic| {
+        anstream::eprintln!("{} {panic}", styled(BAD, "fault in hipgauge:"));
+    }));
+    let exit = match catch_unwind(AssertUnwindSafe(parse_and_run)) {
+        Ok(Ok(exit)) => exit,
+        Ok(Err(Failure { exit, error })) => {
+            anstream::eprintln!("{} {error:#}", styled(BAD, "error:"));
+            exit
+        }
+        Err(_) => Exit::HarnessFault,
+    };
+    exit.into()
+}
+
+fn parse_and_run() -> CommandResult {
+    let command = CommandLine::command().after_help(format!("{EXAMPLES}\n{}", Exit::help()));
+    let parsed = command.try_get_matches().and_then(|matches| CommandLine::from_arg_matches(&matches));
+    match parsed {
+        Ok(line) => line.command.run(),
+        Err(error) => {
+            // A reader that went away (`--help | head`) is no error.
+            let _ = error.print();
+            Ok(match error.kind() {
+                ErrorKind::DisplayHelp | ErrorKind::DisplayVersion => Exit::Good,
+                _ => Exit::Usage,
+            })
+        }
+    }
+}
