@@ -6,6 +6,7 @@
 
 pub mod backend;
 pub mod operation;
+pub mod profiling;
 pub mod registry;
 pub mod tensor;
 pub mod verify;
