@@ -8,5 +8,6 @@ pub mod backend;
 pub mod operation;
 pub mod profiling;
 pub mod registry;
+pub mod suite;
 pub mod tensor;
 pub mod verify;
