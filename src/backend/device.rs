@@ -1,6 +1,8 @@
 //! The one device trait.
 
-use super::{Argument, BackendError, Buffer, DeviceInfo, Kernel, KernelId, LaunchDimensions};
+use std::time::Duration;
+
+use super::{AllocationLedger, Argument, BackendError, Buffer, DeviceInfo, Kernel, KernelId, LaunchDimensions};
 
 /// Bytes of known pattern that every allocation has before and after it, on every device.
 pub const FENCE_BYTES: usize = 256;
@@ -34,6 +36,13 @@ pub trait Graph: Send + Sync {
 /// All methods may be called from several threads; calls on a GPU are serialised by its stream.
 pub trait Device: Send + Sync {
     fn info(&self) -> &DeviceInfo;
+
+    /// What is allocated now and was at most.
+    fn ledger(&self) -> &AllocationLedger;
+
+    /// How long a wait for the stream may take before it fails with `BackendError::TimedOut`; `None`, the
+    /// default, waits for ever. On `host` a launch that takes longer fails itself.
+    fn set_deadline(&self, limit: Option<Duration>);
 
     /// Allocates `bytes`, aligned to 256 bytes, between two fences; contents undefined (poisoned on `host`).
     /// `label` names the buffer in errors.

@@ -15,9 +15,16 @@ pub enum BackendError {
     Call { device: String, call: &'static str, code: i64, message: String, arguments: String, advice: &'static str },
 
     #[error(
-        "{device} is out of memory: {label} asked for {requested} bytes, {live} bytes are live; use fewer rows or --filter the case out"
+        "{device} is out of memory: {label} asked for {requested} bytes, {live} bytes are live; use fewer rows or --filter the case out{backtrace}"
     )]
-    OutOfMemory { device: String, label: String, requested: usize, live: usize },
+    OutOfMemory {
+        device: String,
+        label: String,
+        requested: usize,
+        live: usize,
+        /// Where it was asked for, on lines of its own; empty unless `HIPGAUGE_ALLOC_BACKTRACE=1`.
+        backtrace: String,
+    },
 
     #[error(
         "kernel {kernel} did not compile for {architecture} with {compiler}:\n{log}\nfix the source, or remove a stale copy from the kernel cache"

@@ -3,18 +3,24 @@
 //! Nothing above this module knows which vendor it runs on. Vendor libraries are loaded at run time; a
 //! missing one is an ordinary answer, never a panic and never a link error.
 
+mod allocation_ledger;
 mod buffer;
 mod device;
+mod discovery;
 mod error;
 mod info;
 mod kernel;
 mod kernel_scan;
 mod kernel_source;
+mod selection;
 
+pub use allocation_ledger::{AllocationLedger, LiveAllocation};
 pub use buffer::{Buffer, BufferStorage};
 pub use device::{Device, Event, FENCE_BYTES, FENCE_PATTERN, FenceViolation, Graph};
+pub use discovery::{Attempt, BackendSurvey, survey};
 pub use error::BackendError;
 pub use info::{BackendKind, DeviceInfo};
 pub use kernel::{Argument, Kernel, KernelAttributes, KernelId, LaunchDimensions};
 pub use kernel_scan::ScanError;
 pub use kernel_source::{KernelInclude, KernelLibrary, KernelLibraryError, KernelModule, KernelOrigin};
+pub use selection::{DeviceRequest, OpenOptions, Selection, open};

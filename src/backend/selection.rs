@@ -1,0 +1,131 @@
+//! Opens the device that a user named.
+
+use std::fmt;
+use std::str::FromStr;
+use std::sync::Arc;
+
+use super::discovery::survey_backend;
+use super::{BackendError, BackendKind, Device};
+
+/// What `--device` may say.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum DeviceRequest {
+    /// The first of hip, cuda and host that has a device.
+    Auto,
+    Host,
+    Hip(usize),
+    Cuda(usize),
+}
+
+impl FromStr for DeviceRequest {
+    type Err = BackendError;
+
+    fn from_str(text: &str) -> Result<Self, BackendError> {
+        let invalid = || BackendError::InvalidDeviceName { requested: text.to_owned() };
+        match text {
+            "auto" => return Ok(DeviceRequest::Auto),
+            "host" => return Ok(DeviceRequest::Host),
+            _ => {}
+        }
+        let (backend, ordinal) = text.split_once(':').ok_or_else(invalid)?;
+        // `parse` alone would also take `+0`.
+        if !ordinal.bytes().all(|byte| byte.is_ascii_digit()) {
+            return Err(invalid());
+        }
+        let ordinal = ordinal.parse().map_err(|_| invalid())?;
+        match backend {
+            "hip" => Ok(DeviceRequest::Hip(ordinal)),
+            "cuda" => Ok(DeviceRequest::Cuda(ordinal)),
+            _ => Err(invalid()),
+        }
+    }
+}
+
+impl fmt::Display for DeviceRequest {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            DeviceRequest::Auto => formatter.write_str("auto"),
+            DeviceRequest::Host => formatter.write_str("host"),
+            DeviceRequest::Hip(ordinal) => write!(formatter, "hip:{ordinal}"),
+            DeviceRequest::Cuda(ordinal) => write!(formatter, "cuda:{ordinal}"),
+        }
+    }
+}
+
+/// How to open a device.
+#[derive(Clone, Debug, Default)]
+pub struct OpenOptions {}
+
+/// The device that was opened, and how it was chosen.
+pub struct Selection {
+    pub device: Arc<dyn Device>,
+    pub requested: DeviceRequest,
+    /// For `auto`: each backend that was passed over, with the reason. Empty for a device asked for by name.
+    pub passed_over: Vec<(BackendKind, String)>,
+}
+
+/// Opens `auto`, `host`, `hip:N` or `cuda:N`.
+///
+/// `auto` takes the first device of hip, cuda and host, in this order, and says why it passed the others
+/// over; a device asked for by name is that device or an error.
+pub fn open(request: &str, options: &OpenOptions) -> Result<Selection, BackendError> {
+    let requested: DeviceRequest = request.parse()?;
+    let candidates = match requested {
+        DeviceRequest::Auto => vec![DeviceRequest::Hip(0), DeviceRequest::Cuda(0), DeviceRequest::Host],
+        named => vec![named],
+    };
+    let mut passed_over = Vec::new();
+    for candidate in candidates {
+        match open_candidate(candidate, options) {
+            Ok(device) => return Ok(Selection { device, requested, passed_over }),
+            Err(error) if requested != DeviceRequest::Auto => return Err(error),
+            Err(error) => passed_over.push((backend_of(candidate), error.to_string())),
+        }
+    }
+    let reason = passed_over.iter().map(|(backend, reason)| format!("{}: {reason}", backend.name()));
+    Err(BackendError::NoSuchDevice { requested: requested.to_string(), reason: reason.collect::<Vec<_>>().join("; ") })
+}
+
+fn backend_of(request: DeviceRequest) -> BackendKind {
+    match request {
+        DeviceRequest::Hip(_) => BackendKind::Hip,
+        DeviceRequest::Cuda(_) => BackendKind::Cuda,
+        DeviceRequest::Auto | DeviceRequest::Host => BackendKind::Host,
+    }
+}
+
+fn open_candidate(candidate: DeviceRequest, _options: &OpenOptions) -> Result<Arc<dyn Device>, BackendError> {
+    let survey = survey_backend(backend_of(candidate));
+    Err(BackendError::NoSuchDevice {
+        requested: candidate.to_string(),
+        reason: survey.absence.unwrap_or_else(|| format!("it has {} devices", survey.devices.len())),
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn device_names_are_parsed_strictly() {
+        for name in ["auto", "host", "hip:0", "cuda:11"] {
+            assert_eq!(name.parse::<DeviceRequest>().expect(name).to_string(), name);
+        }
+        for name in [
+            "",
+            "gpu",
+            "hip",
+            "hip:",
+            "hip:-1",
+            "hip:+1",
+            "cuda:x",
+            "host:0",
+            "hip:0:1",
+            "HIP:0",
+            "hip:99999999999999999999",
+        ] {
+            let error = name.parse::<DeviceRequest>().expect_err(name);
+            assert!(error.to_string().ends_with("use auto, host, hip:N or cuda:N"), "{error}");
+        }
+    }
+}
