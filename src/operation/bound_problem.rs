@@ -177,6 +177,21 @@ impl BoundProblem {
         })
     }
 
+    /// Looks for inputs that a launch changed, those of in-place outputs left out. One sentence each.
+    pub fn changed_inputs(&self, inputs: &[HostTensor]) -> Result<Vec<String>, BackendError> {
+        let aliased = |slot| self.specs.iter().any(|spec| spec.role == TensorRole::InPlace { input: slot });
+        let slots = self.specs.iter().zip(&self.buffers).enumerate();
+        let kept = slots.filter(|(_, (spec, _))| spec.role == TensorRole::Input).zip(inputs);
+        let mut sentences = Vec::new();
+        for ((_, (spec, buffer)), input) in kept.filter(|((slot, _), _)| !aliased(*slot)) {
+            let now = self.download_tensor(spec, buffer)?;
+            if let Some(row) = (0..spec.rows).find(|&row| now.row_bytes(row) != input.row_bytes(row)) {
+                sentences.push(format!("input {} was changed by the launch, first in row {row}", buffer.label()));
+            }
+        }
+        Ok(sentences)
+    }
+
     /// Waits, then reads the outputs, in slot order, without padding; every row is stored.
     pub fn download(&self) -> Result<Vec<HostTensor>, BackendError> {
         let outputs = self.specs.iter().zip(&self.buffers).filter(|(spec, _)| spec.is_output());

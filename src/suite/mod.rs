@@ -8,7 +8,7 @@ mod expand;
 #[cfg(test)]
 mod expand_tests;
 #[cfg(test)]
-mod fake_operation;
+pub(crate) mod fake_operation;
 mod filter;
 mod parameter_axis;
 mod reader;

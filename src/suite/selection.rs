@@ -43,8 +43,7 @@ impl Selection<'_> {
 
     fn over_budget(&self, case: &Case, device: &DeviceInfo) -> Option<String> {
         let visits = case.operation.cost(&case.problem).emulated_visits;
-        (device.emulated && visits > self.host_budget).then(|| {
-            format!("{visits} emulated element visits are over the budget of {}; raise --host-budget", self.host_budget)
-        })
+        (device.emulated && visits > self.host_budget)
+            .then(|| format!("costs the emulator more than {} element visits; raise --host-budget", self.host_budget))
     }
 }
