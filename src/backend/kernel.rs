@@ -50,6 +50,14 @@ pub struct Kernel {
     pub(super) _module: Arc<dyn Any + Send + Sync>,
 }
 
+#[cfg(test)]
+impl Kernel {
+    /// A kernel of a device that executes nothing.
+    pub(crate) fn of_nothing(id: &KernelId) -> Self {
+        Self { id: id.clone(), attributes: KernelAttributes::default(), handle: 0, _module: Arc::new(()) }
+    }
+}
+
 impl fmt::Debug for Kernel {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(formatter, "Kernel({})", self.id)

@@ -1,3 +1,24 @@
 //! Times kernels: samples, stop rules, roofs, statistics. docs/methodology.md explains every number.
 
+mod instruments;
+mod roofs;
+mod sample;
+mod settings;
 pub mod statistics;
+mod stop_rule;
+mod summary;
+mod timer;
+mod workload;
+
+#[cfg(test)]
+mod mock_device;
+#[cfg(test)]
+mod timer_tests;
+
+pub use roofs::Roofs;
+pub use sample::{Mode, Rejection, Sample, SampleSet};
+pub use settings::TimerSettings;
+pub use stop_rule::StopReason;
+pub use summary::SampleSummary;
+pub use timer::KernelTimer;
+pub use workload::{Rotation, Workload};

@@ -1,0 +1,167 @@
+//! What the device can do at best, measured in the same run as what it is compared with.
+
+use std::ops::ControlFlow;
+use std::sync::Arc;
+
+use serde::{Deserialize, Serialize};
+
+use crate::backend::{Argument, BackendError, Buffer, Device, Kernel, KernelId, LaunchDimensions};
+
+use super::instruments::PROBES;
+use super::statistics::{median, sorted};
+use super::{KernelTimer, Mode, Workload};
+
+/// Large enough that neither cache holds a relevant part of it.
+const LEAST_COPY_BYTES: u64 = 256 << 20;
+
+/// A sample may be this much faster than the roof says, because the roof is a measurement too.
+const ROOF_TOLERANCE: f64 = 1.10;
+
+const COPY_THREADS: u32 = 256;
+
+/// Roofs and floors of a device, by the same timer as every case.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Roofs {
+    /// Our copy kernel, bytes read plus bytes written per second, in GB/s (10^9).
+    pub copy_gbps: f64,
+    /// The device's own copy between two of its buffers, read plus written, in GB/s.
+    pub memcpy_gbps: f64,
+    /// Our read kernel, in GB/s.
+    pub read_gbps: f64,
+    /// Bytes of the buffers that these three were measured with.
+    pub buffer_bytes: u64,
+    /// Median time of a kernel that does nothing, µs.
+    pub empty_launch_us: f64,
+    /// Smallest step seen between two different intervals, µs.
+    pub timer_resolution_us: f64,
+}
+
+impl Roofs {
+    /// Measures all of them. `Ok(None)` on an emulated device, where a bandwidth means nothing.
+    pub fn measure(timer: &KernelTimer) -> Result<Option<Self>, BackendError> {
+        if timer.device().info().emulated {
+            return Ok(None);
+        }
+        let probes = Probes::new(timer.device())?;
+        let bytes = probes.bytes as f64;
+        let copy = typical_seconds(timer, &|| probes.copy())?;
+        let memcpy = typical_seconds(timer, &|| probes.memcpy())?;
+        let read = typical_seconds(timer, &|| probes.read())?;
+        let empty = intervals(timer, &|| probes.empty())?;
+        let gigabytes = |bytes: f64, seconds: f64| bytes / seconds / 1e9;
+        Ok(Some(Self {
+            copy_gbps: gigabytes(2.0 * bytes, copy),
+            memcpy_gbps: gigabytes(2.0 * bytes, memcpy),
+            read_gbps: gigabytes(bytes, read),
+            buffer_bytes: probes.bytes,
+            empty_launch_us: median(&sorted(&empty)).ok_or_else(|| unmeasurable(timer))? * 1e6,
+            timer_resolution_us: smallest_step(&empty).ok_or_else(|| unmeasurable(timer))? * 1e6,
+        }))
+    }
+
+    /// The copy roof that shares are given of: the better of the two copies, GB/s.
+    pub fn bandwidth_gbps(&self) -> f64 {
+        self.copy_gbps.max(self.memcpy_gbps)
+    }
+
+    /// Seconds below which moving `bytes` to or from memory is impossible on this device.
+    pub fn fastest_seconds(&self, bytes: u64) -> f64 {
+        let best = self.bandwidth_gbps().max(self.read_gbps);
+        bytes as f64 / (best * 1e9 * ROOF_TOLERANCE)
+    }
+}
+
+struct Probes {
+    device: Arc<dyn Device>,
+    source: Buffer,
+    destination: Buffer,
+    bytes: u64,
+    copy: Kernel,
+    read: Kernel,
+    empty: Kernel,
+}
+
+impl Probes {
+    fn new(device: &Arc<dyn Device>) -> Result<Self, BackendError> {
+        let info = device.info();
+        let caches = info.l2_bytes + info.last_level_bytes;
+        let affordable = info.memory_bytes / 16;
+        let bytes = LEAST_COPY_BYTES.max(4 * caches).min(affordable.max(1 << 20)) & !0xFFFF;
+        let source = device.allocate(bytes as usize, "profiling.roof.source")?;
+        let destination = device.allocate(bytes as usize, "profiling.roof.destination")?;
+        device.fill(&source, 0, source.bytes(), 0x5A)?;
+        let load = |function| device.load(&KernelId::new(PROBES, function));
+        Ok(Self {
+            device: device.clone(),
+            source,
+            destination,
+            bytes,
+            copy: load("copy_bytes")?,
+            read: load("read_bytes")?,
+            empty: load("empty_kernel")?,
+        })
+    }
+
+    /// Enough threads to fill the device; each walks the buffer in steps of the grid.
+    fn full_device(&self) -> LaunchDimensions {
+        let blocks = self.device.info().multiprocessors.max(1) * 8;
+        LaunchDimensions { grid: [blocks, 1, 1], block: [COPY_THREADS, 1, 1], dynamic_shared_bytes: 0 }
+    }
+
+    fn copy(&self) -> Result<(), BackendError> {
+        let (source, destination) = (whole(&self.source), whole(&self.destination));
+        self.device.launch(&self.copy, self.full_device(), &[source, destination, Argument::U64(self.bytes)])
+    }
+
+    fn memcpy(&self) -> Result<(), BackendError> {
+        self.device.copy(&self.destination, 0, &self.source, 0, self.bytes as usize)
+    }
+
+    fn read(&self) -> Result<(), BackendError> {
+        let (source, sink) = (whole(&self.source), whole(&self.destination));
+        self.device.launch(&self.read, self.full_device(), &[source, Argument::U64(self.bytes), sink])
+    }
+
+    fn empty(&self) -> Result<(), BackendError> {
+        let dimensions = LaunchDimensions { grid: [1; 3], block: [1; 3], dynamic_shared_bytes: 0 };
+        self.device.launch(&self.empty, dimensions, &[])
+    }
+}
+
+fn whole(buffer: &Buffer) -> Argument<'_> {
+    Argument::Buffer { buffer, offset: 0 }
+}
+
+fn intervals(timer: &KernelTimer, work: &dyn Fn() -> Result<(), BackendError>) -> Result<Vec<f64>, BackendError> {
+    let workload = || work();
+    let workload: &dyn Workload = &workload;
+    Ok(timer.measure(workload, Mode::Cold, None, &mut |_| ControlFlow::Continue(()))?.seconds)
+}
+
+fn typical_seconds(timer: &KernelTimer, work: &dyn Fn() -> Result<(), BackendError>) -> Result<f64, BackendError> {
+    median(&sorted(&intervals(timer, work)?)).ok_or_else(|| unmeasurable(timer))
+}
+
+fn unmeasurable(timer: &KernelTimer) -> BackendError {
+    BackendError::Unsupported { device: timer.device().info().id.clone(), capability: "timing by events" }
+}
+
+/// The smallest difference between two different intervals, or the smallest interval if all are the same.
+fn smallest_step(seconds: &[f64]) -> Option<f64> {
+    let sorted = sorted(seconds);
+    let steps = sorted.windows(2).map(|pair| pair[1] - pair[0]).filter(|step| *step > 0.0);
+    steps.min_by(f64::total_cmp).or_else(|| sorted.first().copied())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn resolution_is_the_smallest_step_between_intervals() {
+        let step = smallest_step(&[3e-6, 2e-6, 3e-6, 2.5e-6]).expect("four intervals");
+        assert!((step - 0.5e-6).abs() < 1e-18);
+        assert_eq!(smallest_step(&[2e-6, 2e-6]), Some(2e-6));
+        assert_eq!(smallest_step(&[]), None);
+    }
+}

@@ -1,0 +1,78 @@
+//! Timed launches.
+
+use std::fmt;
+
+use serde::{Deserialize, Serialize};
+
+use super::StopReason;
+
+/// What the caches hold when a timed launch starts. The two answer different questions and never mix.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Mode {
+    /// Nothing of the problem: every cache was flushed before each single launch.
+    Cold,
+    /// Whatever launches back to back over rotating buffers leave there.
+    Hot,
+}
+
+impl Mode {
+    pub const BOTH: [Mode; 2] = [Mode::Cold, Mode::Hot];
+
+    pub const fn name(self) -> &'static str {
+        match self {
+            Mode::Cold => "cold",
+            Mode::Hot => "hot",
+        }
+    }
+}
+
+impl fmt::Display for Mode {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.pad(self.name())
+    }
+}
+
+/// Why a sample does not count. Rejected samples are kept and counted, never corrected.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Rejection {
+    /// Zero, negative or not a number: the events of some drivers do that on very short intervals.
+    NotPositive,
+    /// Faster than the device can move the bytes.
+    BeatsRoof,
+}
+
+/// One timed interval, as time per launch.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Sample {
+    pub mode: Mode,
+    /// Counts from 0 within a case and mode, rejected samples included.
+    pub ordinal: u32,
+    /// Seconds of the interval divided by `launches`.
+    pub seconds: f64,
+    pub launches: u32,
+    pub rejection: Option<Rejection>,
+}
+
+/// All samples of one problem in one mode.
+#[derive(Clone, Debug, PartialEq)]
+pub struct SampleSet {
+    pub mode: Mode,
+    /// Seconds per launch of the accepted samples, in the order they were taken.
+    pub seconds: Vec<f64>,
+    pub not_positive: u32,
+    pub beat_roof: u32,
+    pub launches_per_sample: u32,
+    /// Whether the launches of a sample were one graph replay.
+    pub graph: bool,
+    /// Copies of the problem's buffers that the launches took in turn.
+    pub replicas: u32,
+    pub stop: StopReason,
+}
+
+impl SampleSet {
+    pub fn rejected(&self) -> u32 {
+        self.not_positive + self.beat_roof
+    }
+}

@@ -1,0 +1,49 @@
+//! How long and how exactly to measure.
+
+use std::time::Duration;
+
+use crate::backend::DeviceInfo;
+
+/// Limits of one measurement: one problem in one mode.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct TimerSettings {
+    /// Accepted samples before the stop rule may be content.
+    pub least_samples: usize,
+    pub most_samples: usize,
+    /// Relative standard error of the median at which more samples say nothing new.
+    pub relative_error: f64,
+    /// Wall time after which measuring stops, content or not.
+    pub time_limit: Duration,
+    /// Wall time of launches before the first sample, so that clocks have risen.
+    pub least_warm_up: Duration,
+    /// Warm-up ends here even if times still drift.
+    pub most_warm_up: Duration,
+    /// Hot samples batch launches until the interval is this long, in seconds: 100 µs is 200 ticks of the
+    /// coarsest event timer in use (0.5 µs).
+    pub batch_seconds: f64,
+}
+
+impl TimerSettings {
+    /// Defaults for a device. Emulated times are never compared with anything, so a few samples do.
+    pub fn for_device(info: &DeviceInfo) -> Self {
+        let gpu = Self {
+            least_samples: 10,
+            most_samples: 10_000,
+            relative_error: 0.005,
+            time_limit: Duration::from_secs(1),
+            least_warm_up: Duration::from_millis(20),
+            most_warm_up: Duration::from_millis(300),
+            batch_seconds: 100e-6,
+        };
+        if info.emulated {
+            Self {
+                time_limit: Duration::from_millis(50),
+                least_warm_up: Duration::ZERO,
+                most_warm_up: Duration::ZERO,
+                ..gpu
+            }
+        } else {
+            gpu
+        }
+    }
+}

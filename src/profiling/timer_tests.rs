@@ -1,0 +1,170 @@
+//! The timer against a device with scripted times.
+
+use std::ops::ControlFlow;
+use std::sync::Arc;
+use std::time::Duration;
+
+use crate::backend::{BackendError, Device, DeviceInfo};
+
+use super::mock_device::{MockDevice, gpu_info};
+use super::{KernelTimer, Mode, Rejection, Roofs, Sample, SampleSet, StopReason, TimerSettings, Workload};
+
+const MICROSECOND: f64 = 1e-6;
+
+/// No warm-up: a single launch, so that a script's first interval is known.
+fn settings() -> TimerSettings {
+    TimerSettings {
+        time_limit: Duration::from_secs(60),
+        least_warm_up: Duration::ZERO,
+        most_warm_up: Duration::ZERO,
+        ..TimerSettings::for_device(&gpu_info())
+    }
+}
+
+fn nothing() -> Result<(), BackendError> {
+    Ok(())
+}
+
+fn timer(device: MockDevice, settings: TimerSettings) -> (Arc<MockDevice>, KernelTimer) {
+    let device = Arc::new(device);
+    let shared: Arc<dyn Device> = device.clone();
+    let timer = KernelTimer::new(&shared, settings).expect("the mock makes everything");
+    (device, timer)
+}
+
+fn measure(timer: &KernelTimer, mode: Mode, fastest: Option<f64>) -> (SampleSet, Vec<Sample>) {
+    let mut seen = Vec::new();
+    let set = timer
+        .measure(&nothing, mode, fastest, &mut |sample| {
+            seen.push(*sample);
+            ControlFlow::Continue(())
+        })
+        .expect("the mock measures");
+    (set, seen)
+}
+
+#[test]
+fn negative_and_roof_beating_samples_are_rejected_and_counted() {
+    let (device, timer) = timer(MockDevice::new(gpu_info(), 50.0 * MICROSECOND), settings());
+    // The first interval is the warm-up's.
+    device.script(&[50.0, -1.0, 0.0, 50.0, 3.0, 50.0].map(|microseconds| microseconds * MICROSECOND));
+    let (set, seen) = measure(&timer, Mode::Cold, Some(10.0 * MICROSECOND));
+    assert_eq!((set.not_positive, set.beat_roof), (2, 1));
+    assert_eq!(set.seconds, vec![50.0 * MICROSECOND; 10], "no rejected sample is clamped into the set");
+    assert_eq!(set.stop, StopReason::Converged);
+    let rejections: Vec<_> = seen.iter().filter_map(|sample| sample.rejection).collect();
+    assert_eq!(rejections, [Rejection::NotPositive, Rejection::NotPositive, Rejection::BeatsRoof]);
+    assert_eq!(seen.len(), 13, "the sink sees rejected samples too");
+    assert_eq!(seen[0].seconds, -MICROSECOND, "and sees them as they were measured");
+}
+
+#[test]
+fn noise_goes_on_to_the_limit_and_is_named() {
+    let (device, timer) =
+        timer(MockDevice::new(gpu_info(), MICROSECOND), TimerSettings { most_samples: 40, ..settings() });
+    let noisy: Vec<f64> = (0..41).map(|i| if i % 2 == 0 { 10.0 } else { 20.0 } * MICROSECOND).collect();
+    device.script(&noisy);
+    let (set, _) = measure(&timer, Mode::Cold, None);
+    assert_eq!(set.seconds.len(), 40);
+    assert!(matches!(set.stop, StopReason::StillNoisy { relative_error, .. } if relative_error > 0.005));
+    assert!(set.stop.to_string().contains("wanted 0.5 %"), "{}", set.stop);
+}
+
+#[test]
+fn the_time_limit_ends_a_measurement_with_too_few_samples() {
+    let (_, timer) =
+        timer(MockDevice::new(gpu_info(), MICROSECOND), TimerSettings { time_limit: Duration::ZERO, ..settings() });
+    let (set, _) = measure(&timer, Mode::Cold, None);
+    assert_eq!(set.seconds.len(), 1);
+    assert_eq!(set.stop, StopReason::TooFewSamples { taken: 1, least: 10 });
+    assert_eq!(set.stop.to_string(), "time limit: 1 of 10 samples");
+}
+
+#[test]
+fn a_sink_that_breaks_interrupts() {
+    let (_, timer) = timer(MockDevice::new(gpu_info(), MICROSECOND), settings());
+    let set = timer.measure(&nothing, Mode::Cold, None, &mut |_| ControlFlow::Break(())).expect("the mock measures");
+    assert_eq!(set.stop, StopReason::Interrupted);
+    assert_eq!(set.seconds.len(), 1, "what was measured is kept");
+}
+
+#[test]
+fn a_cold_sample_is_flush_hold_event_launch_event() {
+    let (device, timer) = timer(MockDevice::new(gpu_info(), 50.0 * MICROSECOND), settings());
+    device.take_log();
+    let launch = device.clone();
+    let kernel = launch.load(&crate::backend::KernelId::new("m", "kernel")).expect("the mock loads");
+    let dimensions = crate::backend::LaunchDimensions { grid: [1; 3], block: [1; 3], dynamic_shared_bytes: 0 };
+    let work = || launch.launch(&kernel, dimensions, &[]);
+    timer.measure(&work, Mode::Cold, None, &mut |_| ControlFlow::Break(())).expect("the mock measures");
+    let log = device.take_log();
+    let sample = &log[log.len() - 5..];
+    // 1 MiB of L2 and 1 MiB behind it: twice that is flushed.
+    assert_eq!(sample, ["fill profiling.flush 4194304", "delay_kernel", "event", "kernel", "event"]);
+}
+
+#[test]
+fn hot_samples_batch_short_launches_into_one_graph() {
+    let (device, timer) = timer(MockDevice::new(gpu_info(), 120.0 * MICROSECOND).with_graphs(), settings());
+    // The warm-up's launch takes 2.1 µs, so 48 of them make 100 µs.
+    device.script(&[2.1 * MICROSECOND]);
+    let (set, _) = measure(&timer, Mode::Hot, None);
+    assert!(set.graph);
+    assert_eq!(set.launches_per_sample, 48);
+    assert!((set.seconds[0] - 2.5 * MICROSECOND).abs() < 1e-12, "an interval is divided by its launches");
+    assert!(device.take_log().iter().any(|entry| entry == "replay"));
+}
+
+#[test]
+fn hot_series_grow_until_the_interval_is_long_enough() {
+    let (device, timer) = timer(MockDevice::new(gpu_info(), 130.0 * MICROSECOND), settings());
+    // The warm-up saw 30 µs a launch (gaps included), but four launches take 42 µs only.
+    device.script(&[30.0 * MICROSECOND, 42.0 * MICROSECOND]);
+    let (set, _) = measure(&timer, Mode::Hot, None);
+    assert!(!set.graph, "this device has no graphs");
+    assert_eq!(set.launches_per_sample, 12);
+}
+
+#[test]
+fn launches_take_the_copies_of_the_buffers_in_turn() {
+    struct Copies(std::cell::RefCell<Vec<usize>>);
+    impl Workload for Copies {
+        fn replicas(&self) -> usize {
+            3
+        }
+        fn enqueue(&self, replica: usize) -> Result<(), BackendError> {
+            self.0.borrow_mut().push(replica);
+            Ok(())
+        }
+    }
+    let (device, timer) = timer(MockDevice::new(gpu_info(), 120.0 * MICROSECOND), settings());
+    device.script(&[10.1 * MICROSECOND]);
+    let copies = Copies(std::cell::RefCell::default());
+    let set = timer.measure(&copies, Mode::Hot, None, &mut |_| ControlFlow::Break(())).expect("the mock measures");
+    assert_eq!(set.launches_per_sample, 12, "ten launches, rounded up to whole turns");
+    let seen = copies.0.into_inner();
+    assert_eq!(&seen[1..7], [0, 1, 2, 0, 1, 2]);
+}
+
+#[test]
+fn an_emulated_device_is_neither_flushed_nor_held_nor_given_roofs() {
+    let info = DeviceInfo { emulated: true, ..gpu_info() };
+    let (device, timer) = timer(MockDevice::new(info, MICROSECOND), settings());
+    measure(&timer, Mode::Cold, None);
+    assert!(device.take_log().iter().all(|entry| entry == "event"));
+    assert_eq!(Roofs::measure(&timer).expect("nothing to fail"), None);
+}
+
+#[test]
+fn roofs_count_bytes_read_and_written() {
+    // 64 MiB buffers (a sixteenth of the memory) in 100 µs: 671 GB/s one way.
+    let (_, timer) = timer(MockDevice::new(gpu_info(), 100.0 * MICROSECOND), settings());
+    let roofs = Roofs::measure(&timer).expect("the mock measures").expect("not emulated");
+    let one_way = f64::from(64 << 20) / 1e-4 / 1e9;
+    assert!((roofs.read_gbps - one_way).abs() < 1e-6);
+    assert!((roofs.copy_gbps - 2.0 * one_way).abs() < 1e-6);
+    assert!((roofs.empty_launch_us - 100.0).abs() < 1e-9);
+    // Moving the same bytes in less than a tenth less than the roof's time is possible, in half is not.
+    let least = roofs.fastest_seconds(2 << 26);
+    assert!(least < 100.0 * MICROSECOND && least > 50.0 * MICROSECOND, "{least}");
+}
