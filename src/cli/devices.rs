@@ -1,12 +1,119 @@
 //! `hipgauge devices`: what is there, and for what is not, where it was looked for.
 
-use clap::Args;
+use std::io;
 
-use super::failure::CommandResult;
+use clap::Args;
+use hipgauge::backend::{BackendSurvey, DeviceInfo, survey};
+use serde_json::json;
+
+use super::arguments::OutputFormat;
+use super::exit_code::Exit;
+use super::failure::{CommandResult, OrExit};
+use super::output::{FAINT, GOOD, STRONG, Stdout, styled};
+
+const EXAMPLES: &str = "\
+Examples:
+  hipgauge devices
+  hipgauge devices --verbose                     every place that was looked at, and the loader's answer";
 
 #[derive(Args, Debug)]
-pub struct Arguments {}
+#[command(after_help = EXAMPLES)]
+pub struct Arguments {
+    /// Also show the places that were looked at where a backend has devices
+    #[arg(long, short)]
+    verbose: bool,
 
-pub fn run(_arguments: &Arguments) -> CommandResult {
-    Ok(super::exit_code::Exit::Good)
+    /// Form of the output: with json, one object a backend
+    #[arg(long, value_name = "FORMAT", default_value = "human")]
+    format: OutputFormat,
+}
+
+/// A machine without a GPU is an ordinary answer, so this is always good.
+pub fn run(arguments: &Arguments) -> CommandResult {
+    let mut stdout = Stdout::new();
+    for backend in survey() {
+        match arguments.format {
+            OutputFormat::Human => print_backend(&mut stdout, &backend, arguments.verbose),
+            OutputFormat::Json => stdout.line(to_json(&backend)),
+        }
+        .or_exit(Exit::HarnessFault)?;
+    }
+    Ok(Exit::Good)
+}
+
+fn print_backend(stdout: &mut Stdout, backend: &BackendSurvey, verbose: bool) -> io::Result<()> {
+    let name = styled(STRONG, format!("{:<5}", backend.backend.name()));
+    match (&backend.absence, &backend.runtime) {
+        (Some(absence), _) => stdout.line(format!("{name} none: {absence}"))?,
+        (None, Some(runtime)) => stdout.line(format!("{name} {runtime}"))?,
+        (None, None) => stdout.line(&name)?,
+    }
+    for device in &backend.devices {
+        print_device(stdout, device)?;
+    }
+    if verbose || backend.absence.is_some() {
+        for attempt in &backend.attempts {
+            stdout.line(styled(FAINT, format!("      {}: {}", attempt.place, attempt.outcome)))?;
+        }
+    }
+    Ok(())
+}
+
+fn print_device(stdout: &mut Stdout, device: &DeviceInfo) -> io::Result<()> {
+    let mut facts = vec![
+        device.architecture.clone(),
+        format!("wave {}", device.wave_size),
+        format!("{} multiprocessors", device.multiprocessors),
+    ];
+    let sizes =
+        [("memory", device.memory_bytes), ("L2", device.l2_bytes), ("last-level cache", device.last_level_bytes)];
+    facts.extend(
+        sizes.iter().filter(|(_, bytes)| *bytes > 0).map(|(what, bytes)| format!("{} {what}", binary_size(*bytes))),
+    );
+    facts.extend(
+        [("driver", &device.driver_version), ("runtime", &device.runtime_version), ("compiler", &device.compiler)]
+            .iter()
+            .filter(|(_, version)| !version.is_empty())
+            .map(|(what, version)| format!("{what} {version}")),
+    );
+    facts.extend(device.details.iter().map(|(key, value)| format!("{key} {value}")));
+    stdout.line(format!("  {}  {}", styled(GOOD, &device.id), device.name))?;
+    stdout.line(styled(FAINT, format!("      {}", facts.join(", "))))
+}
+
+/// Bytes in the largest binary unit of which there is at least one.
+fn binary_size(bytes: u64) -> String {
+    let units = ["B", "KiB", "MiB", "GiB", "TiB"];
+    let power = (bytes.max(1).ilog2() / 10).min(units.len() as u32 - 1);
+    let value = bytes as f64 / 2f64.powi(10 * power as i32);
+    if value.fract() == 0.0 {
+        format!("{value} {}", units[power as usize])
+    } else {
+        format!("{value:.1} {}", units[power as usize])
+    }
+}
+
+fn to_json(backend: &BackendSurvey) -> String {
+    let attempts: Vec<_> =
+        backend.attempts.iter().map(|attempt| json!({ "place": attempt.place, "outcome": attempt.outcome })).collect();
+    json!({
+        "backend": backend.backend,
+        "runtime": backend.runtime,
+        "devices": backend.devices,
+        "absence": backend.absence,
+        "attempts": attempts,
+    })
+    .to_string()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn sizes_read_as_people_write_them() {
+        assert_eq!(binary_size(256 << 20), "256 MiB");
+        assert_eq!(binary_size(3 << 29), "1.5 GiB");
+        assert_eq!(binary_size(0), "0 B");
+    }
 }

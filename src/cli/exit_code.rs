@@ -3,6 +3,8 @@
 use std::fmt::Write as _;
 use std::process::ExitCode;
 
+use hipgauge::verify::Summary;
+
 /// How a command ended.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Exit {
@@ -56,6 +58,19 @@ impl Exit {
             Exit::Undecided => "undecidable or unbuildable: a kernel did not compile",
             Exit::HarnessFault => "a fault in hipgauge itself; please report it",
             Exit::Interrupted => "stopped by Ctrl-C with no failure so far; what was done is kept",
+        }
+    }
+
+    /// What verdicts add up to: the worst that happened, a wrong result before trouble.
+    pub fn of_summary(summary: &Summary) -> Exit {
+        match summary {
+            Summary { failed: 1.., .. } => Exit::WrongResult,
+            Summary { harness_faults: 1.., .. } => Exit::HarnessFault,
+            Summary { unbuildable: 1.., .. } => Exit::Undecided,
+            Summary { errored: 1.., .. } => Exit::NotReproducible,
+            Summary { passed: 0, .. } => Exit::NothingRan,
+            Summary { interrupted: true, .. } => Exit::Interrupted,
+            _ => Exit::Good,
         }
     }
 

@@ -6,7 +6,13 @@ mod arguments;
 mod devices;
 mod exit_code;
 mod failure;
+mod interrupt;
+mod list;
 mod output;
 mod start;
+mod verdict_json;
+mod verdict_junit;
+mod verdict_printer;
+mod verify;
 
 pub use start::start;

@@ -6,13 +6,16 @@ use std::process::ExitCode;
 use clap::error::ErrorKind;
 use clap::{CommandFactory, FromArgMatches, Parser, Subcommand};
 
-use super::devices;
 use super::exit_code::Exit;
 use super::failure::{CommandResult, Failure};
 use super::output::{BAD, styled};
+use super::{devices, list, verify};
 
 const EXAMPLES: &str = "\
 Examples:
+  hipgauge verify                                are the kernels right? (no GPU needed)
+  hipgauge verify --suite ci --device hip:0      every operation, dtype and input class, on an AMD GPU
+  hipgauge list --operations                     what is computed, with formulas and parameters
   hipgauge devices                               what can run kernels here
 ";
 
@@ -26,6 +29,10 @@ struct CommandLine {
 
 #[derive(Subcommand)]
 enum Command {
+    /// Run cases and judge every output against its f64 reference
+    Verify(verify::Arguments),
+    /// List the cases of a suite, or the operations
+    List(list::Arguments),
     /// List devices, and where each missing backend was looked for
     Devices(devices::Arguments),
 }
@@ -33,6 +40,8 @@ enum Command {
 impl Command {
     fn run(&self) -> CommandResult {
         match self {
+            Command::Verify(arguments) => verify::run(arguments),
+            Command::List(arguments) => list::run(arguments),
             Command::Devices(arguments) => devices::run(arguments),
         }
     }

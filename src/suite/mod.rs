@@ -21,5 +21,5 @@ pub use embedded::{EMBEDDED_SUITES, EmbeddedSuite};
 pub use error::SuiteError;
 pub use expand::{Suite, SuiteCase};
 pub use filter::{Filter, FilterError};
-pub use selection::{DEFAULT_HOST_BUDGET, SelectedCase, Selection};
+pub use selection::{DEFAULT_HOST_BUDGET, SelectedCase, select_for_device};
 pub use suggestion::{find_operation, unknown_name};

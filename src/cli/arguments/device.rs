@@ -4,7 +4,7 @@ use std::path::PathBuf;
 use std::sync::Arc;
 
 use clap::{Args, ValueEnum};
-use hipgauge::backend::{BackendError, Device};
+use hipgauge::backend::{Device, OpenOptions, open};
 
 use crate::cli::failure::{Failure, exit_of_backend};
 
@@ -43,11 +43,9 @@ impl DeviceArguments {
     /// Opens the device. `memory_check` is what the emulator does unless the command line says otherwise.
     pub fn open(&self, memory_check: Switch) -> Result<Arc<dyn Device>, Failure> {
         let _ = self.memory_check.unwrap_or(memory_check);
-        let error = BackendError::NoSuchDevice {
-            requested: self.device.clone(),
-            reason: "this build has no backend yet".to_string(),
-        };
-        Err(Failure::new(exit_of_backend(&error), error))
+        let selection = open(&self.device, &OpenOptions::default())
+            .map_err(|error| Failure::new(exit_of_backend(&error), error))?;
+        Ok(selection.device)
     }
 
     /// The arguments that choose the same device and behaviour again, for a line that reproduces a case.

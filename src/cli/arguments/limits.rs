@@ -4,6 +4,13 @@ use std::num::NonZeroUsize;
 use std::time::Duration;
 
 use clap::Args;
+use hipgauge::backend::DeviceInfo;
+
+use crate::cli::exit_code::Exit;
+use crate::cli::failure::{Failure, OrExit};
+
+/// Enough to make inputs and judge while the GPU works; more would hold the tensors of more cases in memory.
+const MOST_GPU_JOBS: NonZeroUsize = NonZeroUsize::new(4).expect("4 is not 0");
 
 #[derive(Args, Clone, Debug)]
 #[command(next_help_heading = "Limits")]
@@ -19,6 +26,21 @@ pub struct LimitArguments {
     /// Give a case up after this many seconds on the device
     #[arg(long, value_name = "SECONDS", value_parser = seconds)]
     pub timeout: Option<Duration>,
+}
+
+impl LimitArguments {
+    /// Cases in work at a time. On `host` it is also the number of threads that the emulator and the references
+    /// share, so that `--jobs 1` leaves the other cores alone.
+    pub fn jobs(&self, device: &DeviceInfo) -> Result<NonZeroUsize, Failure> {
+        let cores = std::thread::available_parallelism().unwrap_or(NonZeroUsize::MIN);
+        if !device.emulated {
+            return Ok(self.jobs.unwrap_or(cores.min(MOST_GPU_JOBS)));
+        }
+        let jobs = self.jobs.unwrap_or(cores);
+        let pool = rayon::ThreadPoolBuilder::new().num_threads(jobs.get()).build_global();
+        pool.or_exit_with(Exit::HarnessFault, || format!("cannot start {jobs} threads; use fewer --jobs"))?;
+        Ok(jobs)
+    }
 }
 
 fn seconds(text: &str) -> Result<Duration, String> {

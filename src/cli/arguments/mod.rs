@@ -3,7 +3,9 @@
 mod device;
 mod limits;
 mod output;
+mod selection;
 
-pub use device::DeviceArguments;
+pub use device::{DeviceArguments, Switch};
 pub use limits::LimitArguments;
 pub use output::{OutputArguments, OutputFormat};
+pub use selection::SelectionArguments;
