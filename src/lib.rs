@@ -9,5 +9,6 @@ pub mod operation;
 pub mod profiling;
 pub mod registry;
 pub mod suite;
+pub mod sweep;
 pub mod tensor;
 pub mod verify;

@@ -104,8 +104,10 @@ impl KernelTimer {
         let started = Instant::now();
         let mut previous: Option<f64> = None;
         let mut agreements = 0;
-        // Without any warm-up time one launch still says how long the work takes.
-        let window = if self.settings.most_warm_up == Duration::ZERO { 1 } else { WINDOW };
+        // Without any warm-up time one launch still says how long the work takes. Every copy of the buffers is
+        // launched over, so that each holds an output to check.
+        let least = if self.settings.most_warm_up == Duration::ZERO { 1 } else { WINDOW };
+        let window = least.max(workload.replicas());
         loop {
             let mut seconds = Vec::with_capacity(window);
             for replica in 0..window {
@@ -149,10 +151,10 @@ impl KernelTimer {
         let batch = self.settings.batch_seconds;
         let mut launches = series_length(batch, typical_seconds, workload.replicas());
         loop {
-            let graph = match launches {
-                1 => None,
-                _ => self.device.capture(&mut || enqueue_in_turn(workload, launches))?,
-            };
+            if launches == 1 {
+                return Ok(Series { launches, graph: None });
+            }
+            let graph = self.device.capture(&mut || enqueue_in_turn(workload, launches))?;
             let series = Series { launches, graph };
             let interval = self.hot_interval(workload, &series)?;
             if interval >= batch || launches >= MOST_LAUNCHES_PER_SAMPLE {
@@ -168,7 +170,7 @@ impl KernelTimer {
 /// Launches that last `batch` seconds together, each copy of the buffers equally often where that fits.
 fn series_length(batch: f64, seconds: f64, replicas: usize) -> usize {
     if seconds >= batch {
-        return 1;
+        return replicas;
     }
     let wanted = if seconds > 0.0 { (batch / seconds).ceil() } else { MOST_LAUNCHES_PER_SAMPLE as f64 };
     let wanted = wanted.min(MOST_LAUNCHES_PER_SAMPLE as f64) as usize;

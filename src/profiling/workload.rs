@@ -28,7 +28,11 @@ impl<F: Fn() -> Result<(), BackendError>> Workload for F {
     }
 }
 
-/// More copies would only cost memory and upload time: below a sixteenth of the caches a problem may stay in
+/// Copies together span this many times the caches. Twice is not enough: caches do not evict the oldest line
+/// exactly, so a part of the next copy would still be found there.
+const CACHES_SPANNED: u64 = 4;
+
+/// More copies would only cost memory and upload time: below a quarter of the caches a problem may stay in
 /// them, as it does behind the kernel that made its inputs.
 const MOST_REPLICAS: u64 = 16;
 
@@ -38,8 +42,8 @@ pub struct Rotation {
 }
 
 impl Rotation {
-    /// Binds and uploads enough copies to span twice the device's caches, at most 16 and at most a quarter of
-    /// its memory. Outputs are poisoned.
+    /// Binds and uploads enough copies to span four times the device's caches, at most 16 and at most a
+    /// quarter of its memory. Outputs are poisoned.
     pub fn new(
         device: &Arc<dyn Device>,
         operation: &dyn Operation,
@@ -70,9 +74,11 @@ impl Rotation {
         &self.problems
     }
 
-    /// Bytes of all copies.
-    pub fn device_bytes(&self) -> u64 {
-        self.problems.iter().map(|problem| problem.device_bytes() as u64).sum()
+    /// Whether launches in turn find next to nothing of their buffers in a cache.
+    pub fn exceeds_caches(&self) -> bool {
+        let bytes: u64 = self.problems.iter().map(|problem| problem.device_bytes() as u64).sum();
+        let info = self.problems[0].device().info();
+        bytes >= CACHES_SPANNED * (info.l2_bytes + info.last_level_bytes)
     }
 }
 
@@ -95,7 +101,7 @@ fn replica_count(info: &DeviceInfo, bytes: u64) -> usize {
     if info.emulated || bytes == 0 {
         return 1;
     }
-    let wanted = (2 * caches).div_ceil(bytes);
+    let wanted = (CACHES_SPANNED * caches).div_ceil(bytes);
     let affordable = (info.memory_bytes / 4 / bytes).max(1);
     wanted.clamp(1, MOST_REPLICAS).min(affordable) as usize
 }
@@ -109,7 +115,7 @@ mod tests {
     fn copies_span_the_caches_within_reason() {
         let info = DeviceInfo { l2_bytes: 50 << 20, last_level_bytes: 0, memory_bytes: 80 << 30, ..gpu_info() };
         assert_eq!(replica_count(&info, 1 << 30), 1, "a problem far larger than the caches evicts itself");
-        assert_eq!(replica_count(&info, 30 << 20), 4);
+        assert_eq!(replica_count(&info, 30 << 20), 7);
         assert_eq!(replica_count(&info, 4096), 16);
         let small = DeviceInfo { memory_bytes: 240 << 20, ..info };
         assert_eq!(replica_count(&small, 30 << 20), 2, "at most a quarter of the memory");

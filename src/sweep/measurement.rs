@@ -1,0 +1,161 @@
+//! One row of `summary.csv`.
+
+use std::fmt;
+
+use serde::{Deserialize, Serialize};
+
+use crate::backend::DeviceInfo;
+use crate::operation::Case;
+use crate::profiling::{Mode, Roofs, SampleSet, SampleSummary, StopReason};
+
+/// Below this multiple of the empty launch a time says more about launching than about the kernel.
+const NEAR_FLOOR: f64 = 3.0;
+
+/// What a reader of a number has to know.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Flag {
+    Emulated,
+    NearFloor,
+    InCache,
+    PlainLaunches,
+    Rejections,
+    NotConverged,
+}
+
+impl Flag {
+    pub const ALL: [Flag; 6] =
+        [Flag::Emulated, Flag::NearFloor, Flag::InCache, Flag::PlainLaunches, Flag::Rejections, Flag::NotConverged];
+
+    pub const fn name(self) -> &'static str {
+        match self {
+            Flag::Emulated => "emulated",
+            Flag::NearFloor => "near-floor",
+            Flag::InCache => "in-cache",
+            Flag::PlainLaunches => "plain-launches",
+            Flag::Rejections => "rejections",
+            Flag::NotConverged => "not-converged",
+        }
+    }
+
+    /// One phrase, for the report's definitions.
+    pub const fn meaning(self) -> &'static str {
+        match self {
+            Flag::Emulated => "the host emulator's time, never comparable with a GPU's",
+            Flag::NearFloor => "shorter than three empty launches, so launching dominates",
+            Flag::InCache => "the hot buffers fit in the caches, so no share of the memory roof is given",
+            Flag::PlainLaunches => "no graph on this device, so gaps between launches are part of the hot time",
+            Flag::Rejections => "some samples were not positive or beat the roof, and do not count",
+            Flag::NotConverged => "a limit came before the stop rule was content",
+        }
+    }
+}
+
+impl fmt::Display for Flag {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.pad(self.name())
+    }
+}
+
+/// The summary of one case in one mode. Times are per launch of the whole operation, in microseconds.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Measurement {
+    pub case: String,
+    pub operation: String,
+    pub dtype: String,
+    pub rows: u64,
+    pub columns: u64,
+    /// Parameters and layout that differ from their default, comma separated.
+    pub parameters: String,
+    pub device: String,
+    pub architecture: String,
+    pub mode: Mode,
+    /// Accepted samples.
+    pub n: u64,
+    /// Samples that did not count.
+    pub rejected: u64,
+    pub median_us: f64,
+    pub ci_low_us: f64,
+    pub ci_high_us: f64,
+    pub min_us: f64,
+    pub p5_us: f64,
+    pub p95_us: f64,
+    /// Algorithmic bytes: each input read once, each output written once.
+    pub bytes: u64,
+    /// `bytes` over the median, 10^9 per second; none on an emulated device.
+    pub gbps: Option<f64>,
+    /// `gbps` over the copy roof of the same run; none where it means nothing.
+    pub roof_share: Option<f64>,
+    /// Algorithmic FLOP over the median, 10^12 per second.
+    pub tflops: Option<f64>,
+    /// The median over the empty launch's.
+    pub floor_multiple: Option<f64>,
+    pub launches_per_sample: u64,
+    /// Copies of the buffers that launches took in turn.
+    pub replicas: u64,
+    pub stop_reason: String,
+    /// Names of `Flag`, space separated.
+    pub flags: String,
+    pub emulated: bool,
+}
+
+/// What a measurement is put in relation to.
+pub(super) struct Surroundings<'a> {
+    pub device: &'a DeviceInfo,
+    pub roofs: Option<&'a Roofs>,
+    /// Whether the launches' buffers were larger than the caches.
+    pub exceeds_caches: bool,
+}
+
+impl Measurement {
+    /// `None` when no sample was accepted.
+    pub(super) fn new(case: &Case, samples: &SampleSet, surroundings: &Surroundings<'_>, seed: u64) -> Option<Self> {
+        let summary = SampleSummary::new(samples, seed)?;
+        let cost = case.operation.cost(&case.problem);
+        let emulated = surroundings.device.emulated;
+        let seconds = summary.median_us * 1e-6;
+        let gbps = (!emulated).then(|| cost.bytes() as f64 / seconds / 1e9);
+        let in_cache = samples.mode == Mode::Hot && !surroundings.exceeds_caches && !emulated;
+        let comparable = surroundings.roofs.filter(|_| !in_cache);
+        let floor_multiple = surroundings.roofs.map(|roofs| summary.median_us / roofs.empty_launch_us);
+        let flags = [
+            (emulated, Flag::Emulated),
+            (floor_multiple.is_some_and(|multiple| multiple < NEAR_FLOOR), Flag::NearFloor),
+            (in_cache, Flag::InCache),
+            (!emulated && samples.launches_per_sample > 1 && !samples.graph, Flag::PlainLaunches),
+            (samples.rejected() > 0, Flag::Rejections),
+            (!emulated && samples.stop != StopReason::Converged, Flag::NotConverged),
+        ];
+        let flags: Vec<_> = flags.iter().filter(|(set, _)| *set).map(|(_, flag)| flag.name()).collect();
+        let mut parameters = case.problem.parameters.id_parts(case.operation.parameters());
+        parameters.extend(case.problem.layout.id_parts());
+        Some(Self {
+            case: case.id(),
+            operation: case.operation.name().to_string(),
+            dtype: case.problem.dtype.to_string(),
+            rows: case.problem.rows as u64,
+            columns: case.problem.columns as u64,
+            parameters: parameters.join(","),
+            device: surroundings.device.id.clone(),
+            architecture: surroundings.device.architecture.clone(),
+            mode: samples.mode,
+            n: summary.count as u64,
+            rejected: u64::from(samples.rejected()),
+            median_us: summary.median_us,
+            ci_low_us: summary.ci_low_us,
+            ci_high_us: summary.ci_high_us,
+            min_us: summary.min_us,
+            p5_us: summary.p5_us,
+            p95_us: summary.p95_us,
+            bytes: cost.bytes(),
+            gbps,
+            roof_share: gbps.zip(comparable).map(|(gbps, roofs)| gbps / roofs.bandwidth_gbps()),
+            tflops: (!emulated && cost.flops > 0).then(|| cost.flops as f64 / seconds / 1e12),
+            floor_multiple,
+            launches_per_sample: u64::from(samples.launches_per_sample),
+            replicas: u64::from(samples.replicas),
+            stop_reason: samples.stop.to_string(),
+            flags: flags.join(" "),
+            emulated,
+        })
+    }
+}

@@ -1,0 +1,10 @@
+//! Measures verified cases, and checks what the timed launches computed.
+
+mod case_sweep;
+mod measurement;
+mod runner;
+mod sink;
+
+pub use measurement::{Flag, Measurement};
+pub use runner::{Sweep, SweepError, SweepOptions, SweepSummary};
+pub use sink::{Problem, SweepSink};
