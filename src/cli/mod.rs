@@ -4,12 +4,14 @@
 
 mod arguments;
 mod devices;
+mod exec;
 mod exit_code;
 mod failure;
 mod interrupt;
 mod list;
 mod output;
 mod start;
+mod tensor_file;
 mod verdict_json;
 mod verdict_junit;
 mod verdict_printer;

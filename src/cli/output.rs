@@ -1,6 +1,6 @@
 //! Results go to stdout, everything about the work in progress to stderr.
 
-use std::io::{self, IsTerminal, Write};
+use std::io::{self, Write};
 
 use anstyle::{AnsiColor, Style};
 
@@ -25,10 +25,6 @@ pub struct Stdout {
 impl Stdout {
     pub fn new() -> Self {
         Self { stream: anstream::AutoStream::auto(io::stdout()), closed: false }
-    }
-
-    pub fn is_terminal(&self) -> bool {
-        io::stdout().is_terminal()
     }
 
     /// Writes one line.

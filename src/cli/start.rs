@@ -9,13 +9,14 @@ use clap::{CommandFactory, FromArgMatches, Parser, Subcommand};
 use super::exit_code::Exit;
 use super::failure::{CommandResult, Failure};
 use super::output::{BAD, styled};
-use super::{devices, list, verify};
+use super::{devices, exec, list, verify};
 
 const EXAMPLES: &str = "\
 Examples:
   hipgauge verify                                are the kernels right? (no GPU needed)
   hipgauge verify --suite ci --device hip:0      every operation, dtype and input class, on an AMD GPU
   hipgauge list --operations                     what is computed, with formulas and parameters
+  hipgauge exec rms_norm --in x.safetensors --out y.safetensors --check
   hipgauge devices                               what can run kernels here
 ";
 
@@ -33,6 +34,8 @@ enum Command {
     Verify(verify::Arguments),
     /// List the cases of a suite, or the operations
     List(list::Arguments),
+    /// Run one operation on your own tensors
+    Exec(exec::Arguments),
     /// List devices, and where each missing backend was looked for
     Devices(devices::Arguments),
 }
@@ -42,6 +45,7 @@ impl Command {
         match self {
             Command::Verify(arguments) => verify::run(arguments),
             Command::List(arguments) => list::run(arguments),
+            Command::Exec(arguments) => exec::run(arguments),
             Command::Devices(arguments) => devices::run(arguments),
         }
     }

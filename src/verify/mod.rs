@@ -12,6 +12,8 @@ mod runner;
 mod sink;
 mod summary;
 mod teeth;
+#[cfg(test)]
+mod teeth_tests;
 mod verdict;
 
 pub use case_run::{CaseOutcome, Trouble, run_case};
