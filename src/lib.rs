@@ -8,6 +8,7 @@ pub mod backend;
 pub mod operation;
 pub mod profiling;
 pub mod registry;
+pub mod report;
 pub mod suite;
 pub mod sweep;
 pub mod tensor;

@@ -1,0 +1,112 @@
+//! Run directories written, cut off and read again.
+
+use std::fs;
+use std::path::Path;
+
+use crate::profiling::{Mode, Rejection, Sample};
+use crate::sweep::SweepSink;
+use crate::verify::{Status, VerdictSink};
+
+use super::fixture::{measurement, problem, record, sample, verdict};
+use super::{ReportError, RunData, RunDirectory, RunStatus};
+
+fn written(path: &Path) -> RunDirectory {
+    let mut run = RunDirectory::create(path, record()).expect("an empty directory");
+    for status in [Status::Passed, Status::Failed, Status::Skipped, Status::Errored] {
+        run.verdict(&verdict("rms_norm", 1024, status)).expect("the disk has room");
+    }
+    for mode in Mode::BOTH {
+        run.sample("rms_norm/bf16/16x1024/normal", &sample(mode, 0)).expect("the disk has room");
+        run.measurement(&measurement("rms_norm", 1024, mode)).expect("the disk has room");
+    }
+    let rejected = Sample { seconds: -1e-6, rejection: Some(Rejection::NotPositive), ..sample(Mode::Cold, 1) };
+    run.sample("rms_norm/bf16/16x1024/normal", &rejected).expect("the disk has room");
+    run.problem(&problem()).expect("the disk has room");
+    run
+}
+
+fn append(path: &Path, text: &str) {
+    let mut bytes = fs::read(path).expect("written before");
+    bytes.extend_from_slice(text.as_bytes());
+    fs::write(path, bytes).expect("a temporary directory");
+}
+
+#[test]
+fn rows_read_back_as_they_were_written() {
+    let folder = tempfile::tempdir().expect("a temporary directory");
+    written(folder.path()).finish(RunStatus::Complete).expect("the disk has room");
+    let run = RunData::load(folder.path()).expect("a complete run");
+    assert!(run.warnings.is_empty(), "{:?}", run.warnings);
+    assert_eq!(run.record.status, RunStatus::Complete);
+    assert!(run.record.ended.is_some());
+    // Debug text, because a NaN among the judgements is not equal to itself.
+    let expected = [Status::Passed, Status::Failed, Status::Skipped, Status::Errored]
+        .map(|status| verdict("rms_norm", 1024, status));
+    assert_eq!(format!("{:?}", run.verdicts), format!("{:?}", expected.to_vec()));
+    assert_eq!(run.measurements, Mode::BOTH.map(|mode| measurement("rms_norm", 1024, mode)));
+    assert_eq!(run.samples.len(), 3);
+    assert_eq!(run.samples[2].rejection, Some(Rejection::NotPositive));
+    assert_eq!(run.samples[2].us, -1.0);
+    assert_eq!(run.problems, [problem()]);
+}
+
+#[test]
+fn a_run_that_was_killed_is_partial_and_whole() {
+    let folder = tempfile::tempdir().expect("a temporary directory");
+    drop(written(folder.path()));
+    let run = RunData::load(folder.path()).expect("every row is on disk");
+    assert!(run.record.is_partial());
+    assert_eq!((run.verdicts.len(), run.measurements.len(), run.samples.len()), (4, 2, 3));
+    assert_eq!(run.warnings.len(), 1);
+}
+
+#[test]
+fn a_row_cut_in_half_is_left_out_with_a_warning() {
+    let folder = tempfile::tempdir().expect("a temporary directory");
+    written(folder.path()).finish(RunStatus::Complete).expect("the disk has room");
+    // A number that lost digits would still parse: a row without its line feed never counts.
+    append(&folder.path().join("samples.csv"), "rms_norm/bf16/16x1024/normal,cold,2,4.2");
+    let run = RunData::load(folder.path()).expect("the rest is whole");
+    assert_eq!(run.samples.len(), 3);
+    assert_eq!(run.warnings, ["samples.csv line 5 was cut off and is left out"]);
+}
+
+#[test]
+fn a_row_cut_inside_a_quoted_line_break_is_left_out() {
+    let folder = tempfile::tempdir().expect("a temporary directory");
+    written(folder.path()).finish(RunStatus::Complete).expect("the disk has room");
+    append(&folder.path().join("problems.csv"), "a/case,true,\"first line\n");
+    let run = RunData::load(folder.path()).expect("the rest is whole");
+    assert_eq!(run.problems.len(), 1);
+    assert_eq!(run.warnings, ["problems.csv line 3 was cut off and is left out"]);
+}
+
+#[test]
+fn a_broken_row_is_named_by_file_line_and_column() {
+    let folder = tempfile::tempdir().expect("a temporary directory");
+    written(folder.path()).finish(RunStatus::Complete).expect("the disk has room");
+    append(&folder.path().join("samples.csv"), "a,cold,2,fast,1,\na,cold,3,4.0,1,\n");
+    let error = RunData::load(folder.path()).expect_err("not a number").to_string();
+    assert!(error.contains("samples.csv line 5: column us"), "{error}");
+}
+
+#[test]
+fn a_corrupt_run_json_is_named_with_its_line() {
+    let folder = tempfile::tempdir().expect("a temporary directory");
+    written(folder.path()).finish(RunStatus::Complete).expect("the disk has room");
+    fs::write(folder.path().join("run.json"), "{\n  \"format\": 1,\n  \"status\":").expect("writable");
+    let error = RunData::load(folder.path()).expect_err("cut off").to_string();
+    assert!(error.contains("run.json line 3"), "{error}");
+    fs::remove_file(folder.path().join("run.json")).expect("it exists");
+    assert!(matches!(RunData::load(folder.path()), Err(ReportError::NotARun { .. })));
+}
+
+#[test]
+fn a_directory_with_something_in_it_is_refused() {
+    let folder = tempfile::tempdir().expect("a temporary directory");
+    fs::write(folder.path().join("notes.txt"), "mine").expect("writable");
+    assert!(matches!(RunDirectory::create(folder.path(), record()), Err(ReportError::NotEmpty { .. })));
+    let below_a_file = folder.path().join("notes.txt").join("run");
+    let error = RunDirectory::create(&below_a_file, record()).err().expect("a file is no directory").to_string();
+    assert!(error.contains("notes.txt") && error.contains("--out"), "{error}");
+}
