@@ -13,7 +13,7 @@
 //   - no block waits for another block of the same launch.
 #pragma once
 
-#if defined(__CUDACC_RTC__) || defined(__CUDACC__)
+#if defined(__CUDACC_RTC__) || defined(__CUDACC__) || defined(__CUDA__)
 #include "portability_cuda.h"
 #elif defined(__HIP__) || defined(__HIPCC_RTC__) || defined(__AMDGCN__)
 #include "portability_amd.h"
@@ -26,7 +26,7 @@
 //   integer types        uint8_t uint16_t uint32_t uint64_t int32_t int64_t
 //   HG_KERNEL(name, max_threads, (parameters)) { body }
 //                        defines an extern "C" kernel; its parameters are pointers and 4- or 8-byte scalars
-//   HG_DEVICE            marks a device function, always inlined
+//   HG_DEVICE            marks a device function of its file, always inlined; HG_MEMBER a member function
 //   HG_SHARED(type, name, count)           static shared array of the block
 //   HG_DYNAMIC_SHARED(type, name)          the launch's dynamic shared memory, 16-byte aligned
 //   HG_UNROLL                              asks for the following loop to be unrolled
@@ -41,5 +41,6 @@
 //   uint32_t atomic_max(uint32_t*, uint32_t), uint64_t atomic_max(uint64_t*, uint64_t)
 //   void device_fence()                    orders global memory across blocks
 //   uint32_t popcount32/64, count_leading_zeros32/64; uint64_t multiply_high_u64(a, b)
-//   float fused_multiply_add(a, b, c), square_root(x) (both correctly rounded), uint32_t float_bits(float),
-//   float bits_float(uint32_t), float scale_by_power_of_two(float, int)
+//   float fused_multiply_add(a, b, c), square_root(x), divide(a, b)   all correctly rounded
+//   uint32_t float_bits(float), float bits_float(uint32_t), float scale_by_power_of_two(float, int)
+//   uint64_t device_clock()                ticks that only grow; their length is the device's

@@ -36,6 +36,7 @@ void* hipgauge_host_dynamic_shared();
 #define gridDim (hipgauge_host_thread()->grid_size)
 
 #define HG_DEVICE static inline
+#define HG_MEMBER inline
 #define HG_UNROLL
 #define HG_SHARED(type, name, count) \
     type* const name = static_cast<type*>(hipgauge_host_shared(sizeof(type) * (count), #name))
@@ -124,6 +125,7 @@ static inline uint64_t multiply_high_u64(uint64_t a, uint64_t b) {
 }
 static inline float fused_multiply_add(float a, float b, float c) { return __builtin_fmaf(a, b, c); }
 static inline float square_root(float x) { return __builtin_sqrtf(x); }
+static inline float divide(float a, float b) { return a / b; }
 static inline uint32_t float_bits(float value) {
     uint32_t bits;
     memcpy(&bits, &value, 4);
@@ -135,3 +137,9 @@ static inline float bits_float(uint32_t bits) {
     return value;
 }
 static inline float scale_by_power_of_two(float value, int exponent) { return __builtin_scalbnf(value, exponent); }
+
+// Advances at each call, so that a kernel which waits for the clock ends.
+static inline uint64_t device_clock() {
+    static uint64_t ticks = 0;
+    return __atomic_fetch_add(&ticks, 1, __ATOMIC_RELAXED);
+}
