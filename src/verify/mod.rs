@@ -5,10 +5,14 @@
 //! the judge would have rejected wrong outputs (`teeth`).
 
 mod case_run;
+#[cfg(test)]
+mod copy_operation;
 mod execution;
 mod explanation;
 mod minimise;
 mod runner;
+#[cfg(test)]
+mod runner_tests;
 mod sink;
 mod summary;
 mod teeth;

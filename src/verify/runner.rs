@@ -43,6 +43,10 @@ pub fn verify(
                 Some(reason) => skip_case(device, &selected.case, reason, &options.command),
                 None => run_case(device, &selected.case, turn.as_ref(), &options.command),
             };
+            // Here and not where verdicts arrive: by then other threads may have taken many more cases.
+            if options.fail_fast && matches!(outcome.verdict.status, Status::Failed | Status::Errored) {
+                halt.store(true, Ordering::Relaxed);
+            }
             if sender.send(outcome).is_err() {
                 break;
             }
@@ -60,10 +64,6 @@ pub fn verify(
         drop(sender);
         for outcome in receiver {
             summary.add(&outcome);
-            let bad = matches!(outcome.verdict.status, Status::Failed | Status::Errored);
-            if bad && options.fail_fast {
-                halt.store(true, Ordering::Relaxed);
-            }
             if let Err(error) = sink.verdict(&outcome.verdict) {
                 halt.store(true, Ordering::Relaxed);
                 return Err(error);
