@@ -11,47 +11,55 @@ struct HostDim3 {
     uint32_t x, y, z;
 };
 
-// What one emulated thread knows of itself. Layout shared with host_backend/thread_state.rs.
-struct HostThread {
-    HostDim3 thread_index, block_index, block_size, grid_size;
-    uint32_t wave_size;
-    uint32_t lane;
-};
-
 extern "C" {
-// The thread that runs now on this OS thread. A function, because coroutines move no TLS.
-const HostThread* hipgauge_host_thread();
+// x in the low 32 bits, then y and z in 16 bits each. Constant within a thread, so compilers may reuse them.
+uint64_t hipgauge_host_thread_index() __attribute__((const));
+uint64_t hipgauge_host_block_index() __attribute__((const));
+uint64_t hipgauge_host_block_size() __attribute__((const));
+uint64_t hipgauge_host_grid_size() __attribute__((const));
+uint32_t hipgauge_host_wave_size() __attribute__((const));
+uint32_t hipgauge_host_lane() __attribute__((const));
 void hipgauge_host_block_barrier();
 void hipgauge_host_wave_barrier();
 uint64_t hipgauge_host_wave_exchange(uint64_t value, uint32_t source_lane);
 uint64_t hipgauge_host_wave_ballot(uint32_t predicate);
-// The block's own copy of a static shared array: the n-th call of each thread gives the n-th array.
-void* hipgauge_host_shared(uint64_t bytes, const char* name);
+void hipgauge_host_device_fence();
+// The block's own copy of the static shared array that is declared at `site`.
+void* hipgauge_host_shared(uint64_t bytes, const char* name, const void* site);
 void* hipgauge_host_dynamic_shared();
+// Checks a copy before it is made, in the checked copy of a kernel only.
+void hipgauge_host_check_copy(const void* destination, const void* source, uint64_t bytes);
 }
 
-#define threadIdx (hipgauge_host_thread()->thread_index)
-#define blockIdx (hipgauge_host_thread()->block_index)
-#define blockDim (hipgauge_host_thread()->block_size)
-#define gridDim (hipgauge_host_thread()->grid_size)
+static inline HostDim3 host_dimensions(uint64_t packed) {
+    return {uint32_t(packed), uint32_t(packed >> 32) & 0xffff, uint32_t(packed >> 48)};
+}
+
+#define threadIdx (host_dimensions(hipgauge_host_thread_index()))
+#define blockIdx (host_dimensions(hipgauge_host_block_index()))
+#define blockDim (host_dimensions(hipgauge_host_block_size()))
+#define gridDim (host_dimensions(hipgauge_host_grid_size()))
 
 #define HG_DEVICE static inline
 #define HG_MEMBER inline
 #define HG_UNROLL
-#define HG_SHARED(type, name, count) \
-    type* const name = static_cast<type*>(hipgauge_host_shared(sizeof(type) * (count), #name))
+// The marker's address tells declarations apart: a function that is called twice has one array, as on a GPU.
+#define HG_SHARED(type, name, count)   \
+    static char name##_declaration = 0; \
+    type* const name = static_cast<type*>(hipgauge_host_shared(sizeof(type) * (count), #name, &name##_declaration))
 #define HG_DYNAMIC_SHARED(type, name) type* const name = static_cast<type*>(hipgauge_host_dynamic_shared())
 
-// HIPGAUGE_HOST_ENTRY(name) is hipgauge_host_plain_name or hipgauge_host_checked_name: build.rs compiles each
-// kernel twice, the second time with thread-sanitizer instrumentation whose callbacks the emulator defines.
-#define HG_KERNEL(name, max_threads, parameters)                                         \
-    static void name parameters;                                                         \
-    extern "C" void HIPGAUGE_HOST_ENTRY(name)(const uint64_t* arguments) {               \
-        host_kernel_call(&name, arguments);                                              \
-    }                                                                                    \
-    extern "C" uint32_t HIPGAUGE_HOST_SIGNATURE(name)(uint8_t* sizes, uint32_t capacity) { \
-        return host_kernel_signature(&name, sizes, capacity);                            \
-    }                                                                                    \
+// Each kernel is compiled twice, the second time (HIPGAUGE_HOST_CHECKED) with thread-sanitizer instrumentation
+// whose callbacks the emulator defines. HIPGAUGE_HOST_ENTRY and HIPGAUGE_HOST_SIGNATURE give the symbols.
+#define HG_KERNEL(name, max_threads, parameters)                                                       \
+    static void name parameters;                                                                       \
+    extern "C" __attribute__((visibility("default"))) void HIPGAUGE_HOST_ENTRY(name)(const uint64_t* arguments) { \
+        host_kernel_call(&name, arguments);                                                            \
+    }                                                                                                  \
+    extern "C" __attribute__((visibility("default"))) uint32_t HIPGAUGE_HOST_SIGNATURE(name)(          \
+        uint8_t* sizes, uint32_t capacity) {                                                           \
+        return host_kernel_signature(&name, sizes, capacity);                                          \
+    }                                                                                                  \
     static void name parameters
 
 template <typename T>
@@ -82,8 +90,8 @@ static inline uint32_t host_kernel_signature(void (*)(P...), uint8_t* sizes, uin
 }
 
 static inline void __syncthreads() { hipgauge_host_block_barrier(); }
-static inline uint32_t wave_size() { return hipgauge_host_thread()->wave_size; }
-static inline uint32_t lane_index() { return hipgauge_host_thread()->lane; }
+static inline uint32_t wave_size() { return hipgauge_host_wave_size(); }
+static inline uint32_t lane_index() { return hipgauge_host_lane(); }
 static inline void wave_barrier() { hipgauge_host_wave_barrier(); }
 static inline uint64_t wave_ballot(bool predicate) { return hipgauge_host_wave_ballot(predicate); }
 
@@ -115,7 +123,7 @@ static inline T atomic_max(T* address, T value) {
     return seen;
 }
 
-static inline void device_fence() { __atomic_thread_fence(__ATOMIC_SEQ_CST); }
+static inline void device_fence() { hipgauge_host_device_fence(); }
 static inline uint32_t popcount32(uint32_t value) { return uint32_t(__builtin_popcount(value)); }
 static inline uint32_t popcount64(uint64_t value) { return uint32_t(__builtin_popcountll(value)); }
 static inline uint32_t count_leading_zeros32(uint32_t value) { return value ? uint32_t(__builtin_clz(value)) : 32; }

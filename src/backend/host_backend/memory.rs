@@ -1,0 +1,152 @@
+//! The emulator's global memory: allocations between fences, and what is remembered of them.
+
+use std::alloc::{Layout, alloc, dealloc};
+use std::collections::{BTreeMap, VecDeque};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use crate::backend::{
+    AllocationLedger, BackendError, Buffer, BufferStorage, FENCE_BYTES, FENCE_PATTERN, FenceViolation,
+};
+
+/// Every byte of new memory: a NaN in each float type.
+const POISON: u8 = 0xFF;
+
+/// Alignment of every buffer, from the trait's contract.
+const ALIGNMENT: usize = 256;
+
+/// How many freed buffers are remembered by name.
+const REMEMBERED_FREES: usize = 256;
+
+/// A piece of address space with the label of the buffer that has, or had, it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) struct NamedRange {
+    pub start: usize,
+    pub bytes: usize,
+    pub label: String,
+}
+
+impl NamedRange {
+    /// Bytes between an address and the range; 0 inside.
+    pub fn distance(&self, address: usize) -> usize {
+        self.start.saturating_sub(address).max((address + 1).saturating_sub(self.start + self.bytes))
+    }
+}
+
+/// All allocations of one device, to name what a stray access hits.
+pub(super) struct HostMemory {
+    pub ledger: AllocationLedger,
+    capacity: u64,
+    ranges: Mutex<Ranges>,
+}
+
+#[derive(Default)]
+struct Ranges {
+    live: BTreeMap<usize, NamedRange>,
+    freed: VecDeque<NamedRange>,
+}
+
+impl HostMemory {
+    pub fn new(device: &str, capacity: u64) -> Self {
+        Self { ledger: AllocationLedger::new(device), capacity, ranges: Mutex::default() }
+    }
+
+    /// Allocates poisoned memory between two fences.
+    pub fn allocate(self: &Arc<Self>, bytes: usize, label: &str) -> Result<HostAllocation, BackendError> {
+        let refused = || self.ledger.out_of_memory(bytes, label);
+        let fits = (self.ledger.live_bytes() as u64).checked_add(bytes as u64).is_some_and(|all| all <= self.capacity);
+        if !fits {
+            return Err(refused());
+        }
+        let layout = Layout::from_size_align(bytes + 2 * FENCE_BYTES, ALIGNMENT).map_err(|_| refused())?;
+        // SAFETY: the layout is never empty.
+        let base = unsafe { alloc(layout) };
+        if base.is_null() {
+            return Err(refused());
+        }
+        // SAFETY: fence, buffer and fence are the layout's bytes.
+        unsafe {
+            base.write_bytes(FENCE_PATTERN, FENCE_BYTES);
+            base.add(FENCE_BYTES).write_bytes(POISON, bytes);
+            base.add(FENCE_BYTES + bytes).write_bytes(FENCE_PATTERN, FENCE_BYTES);
+        }
+        let allocation = HostAllocation { memory: self.clone(), base: base as usize, layout, bytes };
+        let start = allocation.base + FENCE_BYTES;
+        self.ledger.record(start as u64, bytes, label);
+        self.ranges().live.insert(start, NamedRange { start, bytes, label: label.to_string() });
+        Ok(allocation)
+    }
+
+    /// The live buffer nearest to an address, at most `limit` bytes away.
+    pub fn nearest_live(&self, address: usize, limit: usize) -> Option<NamedRange> {
+        let ranges = self.ranges();
+        let before = ranges.live.range(..=address).next_back();
+        let after = ranges.live.range(address..).next();
+        let nearest = before.into_iter().chain(after).map(|(_, range)| range);
+        nearest.min_by_key(|range| range.distance(address)).filter(|range| range.distance(address) <= limit).cloned()
+    }
+
+    /// The last freed buffer that had this address.
+    pub fn freed(&self, address: usize) -> Option<NamedRange> {
+        self.ranges().freed.iter().rev().find(|range| range.distance(address) == 0).cloned()
+    }
+
+    /// The first damaged byte of a buffer's fences. The buffer must be this device's.
+    pub fn check_fences(&self, buffer: &Buffer) -> Result<Option<FenceViolation>, BackendError> {
+        let (start, bytes) = (buffer.address() as usize, buffer.bytes());
+        if self.ranges().live.get(&start).is_none_or(|range| range.bytes != bytes) {
+            let problem = format!("{buffer:?} is not a buffer of this device");
+            return Err(BackendError::InvalidUse { call: "check_fences", problem });
+        }
+        let damaged = |start: usize| {
+            // SAFETY: the buffer is alive, and both fences are part of its allocation.
+            let fence = unsafe { std::slice::from_raw_parts(start as *const u8, FENCE_BYTES) };
+            fence.iter().position(|&byte| byte != FENCE_PATTERN)
+        };
+        let before = damaged(start - FENCE_BYTES).map(|position| position as i64 - FENCE_BYTES as i64);
+        let after = || damaged(start + bytes).map(|position| (bytes + position) as i64);
+        let offset = before.or_else(after);
+        Ok(offset.map(|offset| FenceViolation { label: buffer.label().to_string(), offset, bytes }))
+    }
+
+    fn ranges(&self) -> MutexGuard<'_, Ranges> {
+        // Each change is one insertion or removal, so a panic elsewhere cannot have broken the tables.
+        self.ranges.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn release(&self, start: usize) {
+        self.ledger.release(start as u64);
+        let mut ranges = self.ranges();
+        if let Some(range) = ranges.live.remove(&start) {
+            if ranges.freed.len() == REMEMBERED_FREES {
+                ranges.freed.pop_front();
+            }
+            ranges.freed.push_back(range);
+        }
+    }
+}
+
+/// One allocation with its fences.
+pub(super) struct HostAllocation {
+    memory: Arc<HostMemory>,
+    base: usize,
+    layout: Layout,
+    bytes: usize,
+}
+
+impl BufferStorage for HostAllocation {
+    fn address(&self) -> u64 {
+        (self.base + FENCE_BYTES) as u64
+    }
+
+    fn bytes(&self) -> usize {
+        self.bytes
+    }
+}
+
+impl Drop for HostAllocation {
+    fn drop(&mut self) {
+        self.memory.release(self.base + FENCE_BYTES);
+        // SAFETY: allocated with this layout, freed once.
+        unsafe { dealloc(self.base as *mut u8, self.layout) };
+    }
+}
