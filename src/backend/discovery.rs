@@ -1,6 +1,6 @@
 //! What is on this machine, backend by backend.
 
-use super::{BackendKind, DeviceInfo};
+use super::{BackendKind, DeviceInfo, host_backend};
 
 /// One place that was looked at for a library, and what came of it.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -32,6 +32,9 @@ pub fn survey() -> Vec<BackendSurvey> {
 
 /// Asks one backend.
 pub(super) fn survey_backend(backend: BackendKind) -> BackendSurvey {
+    if backend == BackendKind::Host {
+        return host_backend::survey();
+    }
     BackendSurvey {
         backend,
         runtime: None,

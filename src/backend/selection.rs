@@ -5,7 +5,7 @@ use std::str::FromStr;
 use std::sync::Arc;
 
 use super::discovery::survey_backend;
-use super::{BackendError, BackendKind, Device};
+use super::{BackendError, BackendKind, Device, HostDevice, HostOptions, KernelLibrary};
 
 /// What `--device` may say.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -53,8 +53,20 @@ impl fmt::Display for DeviceRequest {
 }
 
 /// How to open a device.
-#[derive(Clone, Debug, Default)]
-pub struct OpenOptions {}
+#[derive(Clone, Debug)]
+pub struct OpenOptions {
+    /// Where kernels come from, on every device.
+    pub library: Arc<KernelLibrary>,
+    /// How `host` runs them.
+    pub host: HostOptions,
+}
+
+impl Default for OpenOptions {
+    /// The embedded kernels, and the emulator's defaults.
+    fn default() -> Self {
+        Self { library: Arc::new(KernelLibrary::embedded()), host: HostOptions::default() }
+    }
+}
 
 /// The device that was opened, and how it was chosen.
 pub struct Selection {
@@ -94,7 +106,10 @@ fn backend_of(request: DeviceRequest) -> BackendKind {
     }
 }
 
-fn open_candidate(candidate: DeviceRequest, _options: &OpenOptions) -> Result<Arc<dyn Device>, BackendError> {
+fn open_candidate(candidate: DeviceRequest, options: &OpenOptions) -> Result<Arc<dyn Device>, BackendError> {
+    if candidate == DeviceRequest::Host {
+        return Ok(Arc::new(HostDevice::new(options.host, options.library.clone())?));
+    }
     let survey = survey_backend(backend_of(candidate));
     Err(BackendError::NoSuchDevice {
         requested: candidate.to_string(),
@@ -105,6 +120,13 @@ fn open_candidate(candidate: DeviceRequest, _options: &OpenOptions) -> Result<Ar
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn the_host_device_is_always_there_and_says_so() {
+        let selection = open("host", &OpenOptions::default()).expect("no library is needed");
+        assert_eq!(selection.device.info().id, "host");
+        assert!(selection.device.info().emulated && selection.passed_over.is_empty());
+    }
 
     #[test]
     fn device_names_are_parsed_strictly() {

@@ -5,7 +5,18 @@ use std::fs;
 use super::device::MAX_THREADS_PER_BLOCK;
 use super::shared_memory::SHARED_BYTES_LIMIT;
 use super::{HostOptions, Schedule};
-use crate::backend::{BackendKind, DeviceInfo};
+use crate::backend::{BackendKind, BackendSurvey, DeviceInfo};
+
+/// The emulator needs nothing that could be missing: it always has its one device.
+pub fn survey() -> BackendSurvey {
+    BackendSurvey {
+        backend: BackendKind::Host,
+        runtime: Some(format!("emulator, kernels compiled by {}", env!("HIPGAUGE_HOST_COMPILER_VERSION"))),
+        devices: vec![describe(&HostOptions::default(), env!("HIPGAUGE_HOST_COMPILER_VERSION"))],
+        absence: None,
+        attempts: Vec::new(),
+    }
+}
 
 /// The device's properties; `compiler` compiled its kernels.
 pub(super) fn describe(options: &HostOptions, compiler: &str) -> DeviceInfo {

@@ -25,4 +25,5 @@ mod shared_memory;
 mod thread_state;
 
 pub use device::HostDevice;
+pub(super) use host_information::survey;
 pub use options::{HostOptions, ParseScheduleError, Schedule};
