@@ -1,9 +1,30 @@
 //! Pure statistics over samples: no I/O, no clock, the same answer on every machine.
 
 mod bootstrap;
+mod correction;
+mod hodges_lehmann;
+mod hypothesis;
+mod interval;
+mod mann_whitney;
+mod moments;
+mod pairs;
 mod quantile;
+mod random;
+mod ranks;
+mod signed_rank;
 mod spread;
+mod tails;
+mod welch;
 
-pub use bootstrap::{Interval, bootstrap_median_interval};
+pub use bootstrap::bootstrap_median_interval;
+pub use correction::{benjamini_hochberg, holm};
+pub use hodges_lehmann::{Shift, shift_between, shift_of_pairs};
+pub use hypothesis::{Alternative, NullDistribution};
+pub use interval::{Confidence, Interval};
+pub use mann_whitney::{MannWhitney, mann_whitney, mann_whitney_by};
+pub use moments::{mean, variance};
 pub use quantile::{median, percentile, sorted};
+pub use random::SplitMix64;
+pub use signed_rank::{SignedRank, signed_rank, signed_rank_by};
 pub use spread::{median_absolute_deviation, relative_standard_error, standard_error_of_median};
+pub use welch::{Welch, welch};
