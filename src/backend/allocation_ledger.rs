@@ -63,6 +63,11 @@ impl AllocationLedger {
         }
     }
 
+    /// Whether a live allocation starts at `address`.
+    pub fn holds(&self, address: u64) -> bool {
+        self.accounts().live.contains_key(&address)
+    }
+
     pub fn live_bytes(&self) -> usize {
         self.accounts().live_bytes
     }

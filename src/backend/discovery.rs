@@ -1,6 +1,6 @@
 //! What is on this machine, backend by backend.
 
-use super::{BackendKind, DeviceInfo, host_backend};
+use super::{BackendKind, DeviceInfo, cuda_backend, host_backend};
 
 /// One place that was looked at for a library, and what came of it.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -32,14 +32,15 @@ pub fn survey() -> Vec<BackendSurvey> {
 
 /// Asks one backend.
 pub(super) fn survey_backend(backend: BackendKind) -> BackendSurvey {
-    if backend == BackendKind::Host {
-        return host_backend::survey();
-    }
-    BackendSurvey {
-        backend,
-        runtime: None,
-        devices: Vec::new(),
-        absence: Some(format!("this build has no {} backend", backend.name())),
-        attempts: Vec::new(),
+    match backend {
+        BackendKind::Cuda => cuda_backend::survey(),
+        BackendKind::Host => host_backend::survey(),
+        BackendKind::Hip => BackendSurvey {
+            backend,
+            runtime: None,
+            devices: Vec::new(),
+            absence: Some("this build has no hip backend".to_owned()),
+            attempts: Vec::new(),
+        },
     }
 }

@@ -58,6 +58,22 @@ impl Kernel {
     }
 }
 
+impl Kernel {
+    pub(super) fn new(
+        id: KernelId,
+        attributes: KernelAttributes,
+        handle: u64,
+        module: Arc<dyn Any + Send + Sync>,
+    ) -> Self {
+        Self { id, attributes, handle, _module: module }
+    }
+
+    /// The loaded module, if it is of the type that one backend's modules have.
+    pub(super) fn module<T: Any>(&self) -> Option<&T> {
+        self._module.downcast_ref()
+    }
+}
+
 impl fmt::Debug for Kernel {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(formatter, "Kernel({})", self.id)
@@ -99,7 +115,15 @@ pub enum Argument<'a> {
     F32(f32),
 }
 
-impl Argument<'_> {
+impl<'a> Argument<'a> {
+    /// The buffer that the argument points into.
+    pub fn buffer(&self) -> Option<&'a Buffer> {
+        match self {
+            Argument::Buffer { buffer, .. } => Some(buffer),
+            _ => None,
+        }
+    }
+
     /// The argument's value in the low bytes of a little-endian word; every kernel parameter is 4 or 8 bytes.
     pub fn to_bits(self) -> u64 {
         match self {

@@ -5,15 +5,21 @@
 
 mod allocation_ledger;
 mod buffer;
+mod cuda_backend;
 mod device;
 mod discovery;
 mod error;
+mod gpu;
 mod host_backend;
 mod info;
 mod kernel;
+mod kernel_cache;
 mod kernel_scan;
 mod kernel_source;
+mod module_compiler;
+mod runtime_compiler;
 mod selection;
+mod shared_library;
 
 pub use allocation_ledger::{AllocationLedger, LiveAllocation};
 pub use buffer::{Buffer, BufferStorage};

@@ -5,7 +5,7 @@ use std::str::FromStr;
 use std::sync::Arc;
 
 use super::discovery::survey_backend;
-use super::{BackendError, BackendKind, Device, HostDevice, HostOptions, KernelLibrary};
+use super::{BackendError, BackendKind, Device, HostDevice, HostOptions, KernelLibrary, cuda_backend};
 
 /// What `--device` may say.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -107,14 +107,16 @@ fn backend_of(request: DeviceRequest) -> BackendKind {
 }
 
 fn open_candidate(candidate: DeviceRequest, options: &OpenOptions) -> Result<Arc<dyn Device>, BackendError> {
-    if candidate == DeviceRequest::Host {
-        return Ok(Arc::new(HostDevice::new(options.host, options.library.clone())?));
+    match candidate {
+        DeviceRequest::Cuda(ordinal) => cuda_backend::open(ordinal, &options.library),
+        DeviceRequest::Auto | DeviceRequest::Host => {
+            Ok(Arc::new(HostDevice::new(options.host, Arc::clone(&options.library))?))
+        }
+        DeviceRequest::Hip(_) => Err(BackendError::NoSuchDevice {
+            requested: candidate.to_string(),
+            reason: survey_backend(BackendKind::Hip).absence.unwrap_or_default(),
+        }),
     }
-    let survey = survey_backend(backend_of(candidate));
-    Err(BackendError::NoSuchDevice {
-        requested: candidate.to_string(),
-        reason: survey.absence.unwrap_or_else(|| format!("it has {} devices", survey.devices.len())),
-    })
 }
 
 #[cfg(test)]

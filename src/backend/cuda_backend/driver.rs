@@ -1,0 +1,287 @@
+//! `GpuDriver` over the CUDA driver.
+
+use std::ffi::{CStr, c_char, c_int, c_void};
+use std::ptr;
+
+use cudarc::driver::sys::{
+    self, CUcontext, CUdevice, CUdevice_attribute, CUevent, CUevent_flags, CUfunction_attribute, CUresult,
+    CUstream_flags, CUstreamCaptureMode,
+};
+
+use crate::backend::gpu::{DriverError, GpuDriver, Handle};
+use crate::backend::{KernelAttributes, LaunchDimensions};
+
+type Result<T> = std::result::Result<T, DriverError>;
+
+/// One CUDA device with its primary context.
+///
+/// The context stays retained until the process ends: releasing it waits for running kernels, so it would
+/// hang after a hung one.
+pub struct CudaDriver {
+    pub device: CUdevice,
+    context: CUcontext,
+    elapsed_time: ElapsedTime,
+}
+
+/// `cuEventElapsedTime`, which every driver has. The bindings know only its successor, which drivers before
+/// 12.8 lack.
+type ElapsedTime = unsafe extern "C" fn(*mut f32, CUevent, CUevent) -> CUresult;
+const ELAPSED_TIME: &str = "cuEventElapsedTime";
+
+// SAFETY: a context may be used from any thread that makes it current, which every call here relies on
+// `make_current` for; the driver locks internally.
+unsafe impl Send for CudaDriver {}
+// SAFETY: as above.
+unsafe impl Sync for CudaDriver {}
+
+/// Turns a status into a result.
+pub fn check(call: &'static str, status: CUresult) -> Result<()> {
+    if status == CUresult::CUDA_SUCCESS {
+        return Ok(());
+    }
+    let text = |get: unsafe fn(CUresult, *mut *const c_char) -> CUresult| {
+        let mut text = ptr::null();
+        // SAFETY: `text` is writable; on success the driver points it at a static string.
+        let found = unsafe { get(status, &mut text) } == CUresult::CUDA_SUCCESS && !text.is_null();
+        // SAFETY: see above.
+        if found { unsafe { CStr::from_ptr(text) }.to_string_lossy().into_owned() } else { "unknown".to_owned() }
+    };
+    Err(DriverError {
+        call,
+        code: status as i64,
+        message: format!("{}: {}", text(sys::cuGetErrorName), text(sys::cuGetErrorString)),
+        out_of_memory: status == CUresult::CUDA_ERROR_OUT_OF_MEMORY,
+    })
+}
+
+/// Calls a driver function by name and checks its status. The macro's users vouch for the arguments.
+macro_rules! call {
+    ($function:ident($($argument:expr),* $(,)?)) => {
+        check(stringify!($function), sys::$function($($argument),*))
+    };
+}
+
+impl CudaDriver {
+    /// Retains the primary context of the device with that ordinal. The driver library must be loaded.
+    pub fn open(ordinal: c_int) -> Result<Self> {
+        let mut device = 0;
+        let mut context = ptr::null_mut();
+        // SAFETY: both results are writable, and the driver checks the ordinal.
+        unsafe {
+            call!(cuDeviceGet(&mut device, ordinal))?;
+            call!(cuDevicePrimaryCtxRetain(&mut context, device))?;
+        }
+        // SAFETY: the library is loaded for good, and the type is the function's.
+        let elapsed_time = unsafe { sys::culib().get::<ElapsedTime>(ELAPSED_TIME) };
+        let elapsed_time = *elapsed_time.map_err(|error| DriverError {
+            call: ELAPSED_TIME,
+            code: CUresult::CUDA_ERROR_NOT_FOUND as i64,
+            message: error.to_string(),
+            out_of_memory: false,
+        })?;
+        Ok(Self { device, context, elapsed_time })
+    }
+}
+
+/// One integer property of a device; 0 where the driver does not know it.
+pub fn attribute(device: CUdevice, attribute: CUdevice_attribute) -> u32 {
+    let mut value = 0;
+    // SAFETY: `value` is writable, and the driver checks device and attribute.
+    match unsafe { sys::cuDeviceGetAttribute(&mut value, attribute, device) } {
+        CUresult::CUDA_SUCCESS => u32::try_from(value).unwrap_or(0),
+        _ => 0,
+    }
+}
+
+fn idle(call: &'static str, status: CUresult) -> Result<bool> {
+    match status {
+        CUresult::CUDA_ERROR_NOT_READY => Ok(false),
+        other => check(call, other).map(|()| true),
+    }
+}
+
+// SAFETY of every call below: results are written to locals; handles and addresses are valid by the trait's
+// contract, and the device is current.
+impl GpuDriver for CudaDriver {
+    fn make_current(&self) -> Result<()> {
+        // SAFETY: the context is retained for the life of the process.
+        unsafe { call!(cuCtxSetCurrent(self.context)) }
+    }
+
+    fn allocate(&self, bytes: usize) -> Result<u64> {
+        let mut address = 0;
+        // SAFETY: `address` is writable.
+        unsafe { call!(cuMemAlloc_v2(&mut address, bytes)) }?;
+        Ok(address)
+    }
+
+    unsafe fn free(&self, address: u64) -> Result<()> {
+        // SAFETY: see above.
+        unsafe { call!(cuMemFree_v2(address)) }
+    }
+
+    unsafe fn copy_to_device(&self, to: u64, from: *const c_void, bytes: usize, stream: Handle) -> Result<()> {
+        // SAFETY: see above.
+        unsafe { call!(cuMemcpyHtoDAsync_v2(to, from, bytes, stream.pointer())) }
+    }
+
+    unsafe fn copy_to_host(&self, to: *mut c_void, from: u64, bytes: usize, stream: Handle) -> Result<()> {
+        // SAFETY: see above.
+        unsafe { call!(cuMemcpyDtoHAsync_v2(to, from, bytes, stream.pointer())) }
+    }
+
+    unsafe fn copy_on_device(&self, to: u64, from: u64, bytes: usize, stream: Handle) -> Result<()> {
+        // SAFETY: see above.
+        unsafe { call!(cuMemcpyDtoDAsync_v2(to, from, bytes, stream.pointer())) }
+    }
+
+    unsafe fn fill(&self, address: u64, value: u8, bytes: usize, stream: Handle) -> Result<()> {
+        // SAFETY: see above.
+        unsafe { call!(cuMemsetD8Async(address, value, bytes, stream.pointer())) }
+    }
+
+    fn create_stream(&self) -> Result<Handle> {
+        let mut stream = ptr::null_mut();
+        // SAFETY: `stream` is writable.
+        unsafe { call!(cuStreamCreate(&mut stream, CUstream_flags::CU_STREAM_NON_BLOCKING as u32)) }?;
+        Ok(Handle::from_pointer(stream))
+    }
+
+    unsafe fn destroy_stream(&self, stream: Handle) -> Result<()> {
+        // SAFETY: see above.
+        unsafe { call!(cuStreamDestroy_v2(stream.pointer())) }
+    }
+
+    unsafe fn stream_is_idle(&self, stream: Handle) -> Result<bool> {
+        // SAFETY: see above.
+        idle("cuStreamQuery", unsafe { sys::cuStreamQuery(stream.pointer()) })
+    }
+
+    fn create_event(&self) -> Result<Handle> {
+        let mut event = ptr::null_mut();
+        // SAFETY: `event` is writable. The default flags time.
+        unsafe { call!(cuEventCreate(&mut event, CUevent_flags::CU_EVENT_DEFAULT as u32)) }?;
+        Ok(Handle::from_pointer(event))
+    }
+
+    unsafe fn destroy_event(&self, event: Handle) -> Result<()> {
+        // SAFETY: see above.
+        unsafe { call!(cuEventDestroy_v2(event.pointer())) }
+    }
+
+    unsafe fn record_event(&self, event: Handle, stream: Handle) -> Result<()> {
+        // SAFETY: see above.
+        unsafe { call!(cuEventRecord(event.pointer(), stream.pointer())) }
+    }
+
+    unsafe fn event_has_passed(&self, event: Handle) -> Result<bool> {
+        // SAFETY: see above.
+        idle("cuEventQuery", unsafe { sys::cuEventQuery(event.pointer()) })
+    }
+
+    unsafe fn elapsed_milliseconds(&self, start: Handle, stop: Handle) -> Result<f32> {
+        let mut milliseconds = 0.0;
+        // SAFETY: see above.
+        let status = unsafe { (self.elapsed_time)(&mut milliseconds, start.pointer(), stop.pointer()) };
+        check(ELAPSED_TIME, status)?;
+        Ok(milliseconds)
+    }
+
+    unsafe fn load_module(&self, image: &[u8]) -> Result<Handle> {
+        let mut module = ptr::null_mut();
+        // SAFETY: see above; a CUBIN carries its own length.
+        unsafe { call!(cuModuleLoadData(&mut module, image.as_ptr().cast())) }?;
+        Ok(Handle::from_pointer(module))
+    }
+
+    unsafe fn unload_module(&self, module: Handle) -> Result<()> {
+        // SAFETY: see above.
+        unsafe { call!(cuModuleUnload(module.pointer())) }
+    }
+
+    unsafe fn function(&self, module: Handle, name: &CStr) -> Result<Handle> {
+        let mut function = ptr::null_mut();
+        // SAFETY: see above.
+        unsafe { call!(cuModuleGetFunction(&mut function, module.pointer(), name.as_ptr())) }?;
+        Ok(Handle::from_pointer(function))
+    }
+
+    unsafe fn attributes(&self, function: Handle) -> Result<KernelAttributes> {
+        use CUfunction_attribute::*;
+        let get = |attribute| {
+            let mut value = 0;
+            // SAFETY: see above.
+            unsafe { call!(cuFuncGetAttribute(&mut value, attribute, function.pointer())) }?;
+            Ok(u32::try_from(value).ok())
+        };
+        Ok(KernelAttributes {
+            registers: get(CU_FUNC_ATTRIBUTE_NUM_REGS)?,
+            static_shared_bytes: get(CU_FUNC_ATTRIBUTE_SHARED_SIZE_BYTES)?,
+            scratch_bytes: get(CU_FUNC_ATTRIBUTE_LOCAL_SIZE_BYTES)?,
+            max_threads_per_block: get(CU_FUNC_ATTRIBUTE_MAX_THREADS_PER_BLOCK)?,
+        })
+    }
+
+    unsafe fn allow_dynamic_shared(&self, function: Handle, bytes: u32) -> Result<()> {
+        let attribute = CUfunction_attribute::CU_FUNC_ATTRIBUTE_MAX_DYNAMIC_SHARED_SIZE_BYTES;
+        let bytes = c_int::try_from(bytes).unwrap_or(c_int::MAX);
+        // SAFETY: see above; the driver refuses more than the device has.
+        unsafe { call!(cuFuncSetAttribute(function.pointer(), attribute, bytes)) }
+    }
+
+    unsafe fn launch(
+        &self,
+        function: Handle,
+        dimensions: LaunchDimensions,
+        parameters: *mut *mut c_void,
+        stream: Handle,
+    ) -> Result<()> {
+        let ([x, y, z], [block_x, block_y, block_z]) = (dimensions.grid, dimensions.block);
+        let shared = dimensions.dynamic_shared_bytes;
+        let (function, stream, no_extra) = (function.pointer(), stream.pointer(), ptr::null_mut());
+        // SAFETY: see above.
+        unsafe {
+            call!(cuLaunchKernel(function, x, y, z, block_x, block_y, block_z, shared, stream, parameters, no_extra))
+        }
+    }
+
+    fn has_graphs(&self) -> bool {
+        true
+    }
+
+    unsafe fn begin_capture(&self, stream: Handle) -> Result<()> {
+        // Relaxed: the first launch of a lazily loaded kernel does things that stricter modes forbid.
+        let mode = CUstreamCaptureMode::CU_STREAM_CAPTURE_MODE_RELAXED;
+        // SAFETY: see above.
+        unsafe { call!(cuStreamBeginCapture_v2(stream.pointer(), mode)) }
+    }
+
+    unsafe fn end_capture(&self, stream: Handle) -> Result<Handle> {
+        let mut graph = ptr::null_mut();
+        // SAFETY: see above.
+        unsafe { call!(cuStreamEndCapture(stream.pointer(), &mut graph)) }?;
+        Ok(Handle::from_pointer(graph))
+    }
+
+    unsafe fn instantiate_graph(&self, graph: Handle) -> Result<Handle> {
+        let mut executable = ptr::null_mut();
+        // SAFETY: see above.
+        unsafe { call!(cuGraphInstantiateWithFlags(&mut executable, graph.pointer(), 0)) }?;
+        Ok(Handle::from_pointer(executable))
+    }
+
+    unsafe fn destroy_graph(&self, graph: Handle) -> Result<()> {
+        // SAFETY: see above.
+        unsafe { call!(cuGraphDestroy(graph.pointer())) }
+    }
+
+    unsafe fn launch_graph(&self, executable: Handle, stream: Handle) -> Result<()> {
+        // SAFETY: see above.
+        unsafe { call!(cuGraphLaunch(executable.pointer(), stream.pointer())) }
+    }
+
+    unsafe fn destroy_executable(&self, executable: Handle) -> Result<()> {
+        // SAFETY: see above.
+        unsafe { call!(cuGraphExecDestroy(executable.pointer())) }
+    }
+}

@@ -1,0 +1,276 @@
+//! `Device` over any GPU driver.
+
+use std::collections::HashMap;
+use std::ffi::c_void;
+use std::ptr;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
+
+use crate::backend::{
+    AllocationLedger, Argument, BackendError, Buffer, Device, DeviceInfo, Event, FENCE_BYTES, FENCE_PATTERN,
+    FenceViolation, Graph, Kernel, KernelId, KernelLibrary, LaunchDimensions,
+};
+
+use super::driver::{DriverError, GpuDriver, Handle};
+use super::event::GpuEvent;
+use super::graph::GpuGraph;
+use super::memory::Memory;
+use super::module::{CodeObjectSource, LoadedModule};
+use super::stream::{Stream, invalid};
+
+/// Most parameters a kernel may have. The parameter array is always this long, the rest pointing at zeros,
+/// so that a launch with too few arguments reads zeros instead of memory behind the array.
+const MOST_PARAMETERS: usize = 64;
+
+/// A GPU: its driver, one stream, its memory and its loaded modules.
+pub struct GpuDevice<D: GpuDriver> {
+    info: DeviceInfo,
+    stream: Arc<Stream<D>>,
+    memory: Arc<Memory<D>>,
+    library: Arc<KernelLibrary>,
+    code_objects: Box<dyn CodeObjectSource>,
+    modules: Mutex<HashMap<String, Arc<LoadedModule<D>>>>,
+}
+
+impl<D: GpuDriver> GpuDevice<D> {
+    pub fn new(
+        driver: D,
+        info: DeviceInfo,
+        library: Arc<KernelLibrary>,
+        code_objects: Box<dyn CodeObjectSource>,
+    ) -> Result<Self, BackendError> {
+        let stream = Arc::new(Stream::new(driver, &info.id)?);
+        let memory = Arc::new(Memory::new(Arc::clone(&stream)));
+        Ok(Self { info, stream, memory, library, code_objects, modules: Mutex::default() })
+    }
+
+    /// The address of `bytes` bytes at `offset`, if the buffer is this device's and has that many.
+    fn range(&self, call: &'static str, buffer: &Buffer, offset: usize, bytes: usize) -> Result<u64, BackendError> {
+        if !self.memory.ledger.holds(buffer.address()) {
+            return Err(invalid(call, format!("{buffer:?} is not a buffer of {}", self.info.id)));
+        }
+        if offset.checked_add(bytes).is_none_or(|end| end > buffer.bytes()) {
+            return Err(invalid(call, format!("{bytes} bytes at offset {offset} do not fit in {buffer:?}")));
+        }
+        Ok(buffer.address() + offset as u64)
+    }
+
+    fn fill_range(&self, address: u64, value: u8, bytes: usize, label: &str) -> Result<(), BackendError> {
+        // SAFETY: the caller got the range from a live buffer or its fences; the pool keeps freed memory
+        // mapped, and the stream runs this before anything that is enqueued for a later owner.
+        let filled = unsafe { self.stream.driver.fill(address, value, bytes, self.stream.handle) };
+        filled.map_err(|error| error.on(&self.info.id, format!("{bytes} bytes of {label}")))
+    }
+
+    fn read(&self, address: u64, destination: &mut [u8], label: &str) -> Result<(), BackendError> {
+        // A hung kernel is found here, while the driver does not hold a pointer into `destination` yet.
+        self.stream.wait("download")?;
+        let (driver, to) = (&self.stream.driver, destination.as_mut_ptr().cast::<c_void>());
+        // SAFETY: the range is inside a live allocation, and `destination` stays borrowed until the copy has run.
+        let copied = unsafe { driver.copy_to_host(to, address, destination.len(), self.stream.handle) };
+        copied.map_err(|error| error.on(&self.info.id, format!("{} bytes of {label}", destination.len())))?;
+        self.finish_copy()
+    }
+
+    /// Waits for a copy between host and device on an otherwise idle stream. There is no deadline: the
+    /// driver holds a pointer to host memory that the caller takes back when this returns.
+    fn finish_copy(&self) -> Result<(), BackendError> {
+        loop {
+            // SAFETY: the stream is alive and the device was made current for the copy.
+            match unsafe { self.stream.driver.stream_is_idle(self.stream.handle) } {
+                Ok(true) => return Ok(()),
+                Ok(false) => std::hint::spin_loop(),
+                Err(error) => return Err(self.stream.failed(error)),
+            }
+        }
+    }
+
+    fn module(&self, kernel: &KernelId) -> Result<Arc<LoadedModule<D>>, BackendError> {
+        let mut modules = self.modules.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(module) = modules.get(&kernel.module) {
+            return Ok(Arc::clone(module));
+        }
+        let source = self.library.find(kernel).ok_or_else(|| self.unknown(kernel))?;
+        let image = self.code_objects.code_object(&self.library, source)?;
+        self.stream.enter_outside_capture("load")?;
+        let module = Arc::new(LoadedModule::load(&self.stream, &kernel.module, &image)?);
+        modules.insert(kernel.module.clone(), Arc::clone(&module));
+        Ok(module)
+    }
+
+    fn unknown(&self, kernel: &KernelId) -> BackendError {
+        BackendError::UnknownKernel {
+            kernel: kernel.clone(),
+            device: self.info.id.clone(),
+            known: self.library.known(),
+        }
+    }
+
+    /// Asks for more dynamic shared memory than launches get unasked, where this launch needs it.
+    fn allow_shared(&self, kernel: &Kernel, function: Handle, bytes: u32) -> Result<(), DriverError> {
+        let fixed = kernel.attributes.static_shared_bytes.unwrap_or(0);
+        if bytes == 0 || bytes.saturating_add(fixed) <= self.info.shared_bytes_per_block {
+            return Ok(());
+        }
+        // SAFETY: the function belongs to `kernel`, which keeps its module loaded.
+        unsafe { self.stream.driver.allow_dynamic_shared(function, bytes) }
+    }
+}
+
+impl<D: GpuDriver> Device for GpuDevice<D> {
+    fn info(&self) -> &DeviceInfo {
+        &self.info
+    }
+
+    fn ledger(&self) -> &AllocationLedger {
+        &self.memory.ledger
+    }
+
+    fn set_deadline(&self, limit: Option<Duration>) {
+        self.stream.set_deadline(limit);
+    }
+
+    fn allocate(&self, bytes: usize, label: &str) -> Result<Buffer, BackendError> {
+        self.stream.enter_outside_capture("allocate")?;
+        let buffer = Buffer::new(Arc::new(self.memory.allocate(bytes, label)?), label);
+        self.fill_range(buffer.address() - FENCE_BYTES as u64, FENCE_PATTERN, FENCE_BYTES, label)?;
+        self.fill_range(buffer.address() + bytes as u64, FENCE_PATTERN, FENCE_BYTES, label)?;
+        Ok(buffer)
+    }
+
+    fn check_fences(&self, buffer: &Buffer) -> Result<Option<FenceViolation>, BackendError> {
+        let address = self.range("check_fences", buffer, 0, 0)?;
+        let bytes = buffer.bytes();
+        let fences = [(address - FENCE_BYTES as u64, -(FENCE_BYTES as i64)), (address + bytes as u64, bytes as i64)];
+        for (start, first_offset) in fences {
+            let mut fence = [0; FENCE_BYTES];
+            self.read(start, &mut fence, buffer.label())?;
+            if let Some(damaged) = fence.iter().position(|byte| *byte != FENCE_PATTERN) {
+                let offset = first_offset + damaged as i64;
+                return Ok(Some(FenceViolation { label: buffer.label().to_owned(), offset, bytes }));
+            }
+        }
+        Ok(None)
+    }
+
+    fn upload(&self, destination: &Buffer, offset: usize, source: &[u8]) -> Result<(), BackendError> {
+        let address = self.range("upload", destination, offset, source.len())?;
+        self.stream.wait("upload")?;
+        if source.is_empty() {
+            return Ok(());
+        }
+        let (driver, from) = (&self.stream.driver, source.as_ptr().cast::<c_void>());
+        // SAFETY: `range` checked the destination, and `source` stays borrowed until the copy has run.
+        let copied = unsafe { driver.copy_to_device(address, from, source.len(), self.stream.handle) };
+        copied.map_err(|error| error.on(&self.info.id, format!("{} bytes to {destination:?}", source.len())))?;
+        self.finish_copy()
+    }
+
+    fn download(&self, source: &Buffer, offset: usize, destination: &mut [u8]) -> Result<(), BackendError> {
+        let address = self.range("download", source, offset, destination.len())?;
+        match destination.is_empty() {
+            true => self.stream.wait("download"),
+            false => self.read(address, destination, source.label()),
+        }
+    }
+
+    fn copy(
+        &self,
+        destination: &Buffer,
+        destination_offset: usize,
+        source: &Buffer,
+        source_offset: usize,
+        bytes: usize,
+    ) -> Result<(), BackendError> {
+        let to = self.range("copy", destination, destination_offset, bytes)?;
+        let from = self.range("copy", source, source_offset, bytes)?;
+        if to.abs_diff(from) < bytes as u64 {
+            return Err(invalid("copy", format!("{bytes} bytes of {source:?} and {destination:?} overlap")));
+        }
+        self.stream.enter("copy")?;
+        if bytes == 0 {
+            return Ok(());
+        }
+        self.stream.keep_for_graph(None, [destination, source].into_iter());
+        // SAFETY: `range` checked both ends; freed memory stays mapped until the stream has run.
+        let copied = unsafe { self.stream.driver.copy_on_device(to, from, bytes, self.stream.handle) };
+        copied.map_err(|error| error.on(&self.info.id, format!("{bytes} bytes, {source:?} to {destination:?}")))
+    }
+
+    fn fill(&self, buffer: &Buffer, offset: usize, bytes: usize, value: u8) -> Result<(), BackendError> {
+        let address = self.range("fill", buffer, offset, bytes)?;
+        self.stream.enter("fill")?;
+        if bytes == 0 {
+            return Ok(());
+        }
+        self.stream.keep_for_graph(None, [buffer].into_iter());
+        self.fill_range(address, value, bytes, buffer.label())
+    }
+
+    fn load(&self, kernel: &KernelId) -> Result<Kernel, BackendError> {
+        self.library.find(kernel).ok_or_else(|| self.unknown(kernel))?;
+        let module = self.module(kernel)?;
+        self.stream.enter("load")?;
+        module.kernel(kernel)
+    }
+
+    fn launch(
+        &self,
+        kernel: &Kernel,
+        dimensions: LaunchDimensions,
+        arguments: &[Argument<'_>],
+    ) -> Result<(), BackendError> {
+        let owner = kernel.module::<LoadedModule<D>>();
+        if !owner.is_some_and(|module| Arc::ptr_eq(&module.stream, &self.stream)) {
+            return Err(invalid("launch", format!("{} was loaded on another device", kernel.id)));
+        }
+        if arguments.len() > MOST_PARAMETERS {
+            return Err(invalid("launch", format!("{} got {} arguments", kernel.id, arguments.len())));
+        }
+        let mut values = [0_u64; MOST_PARAMETERS];
+        for (value, argument) in values.iter_mut().zip(arguments) {
+            *value = argument.to_bits();
+        }
+        let mut parameters = [ptr::null_mut::<c_void>(); MOST_PARAMETERS];
+        for (parameter, value) in parameters.iter_mut().zip(&mut values) {
+            *parameter = ptr::from_mut(value).cast();
+        }
+        self.stream.enter("launch")?;
+        self.stream.note(format_args!("{}", kernel.id));
+        self.stream.keep_for_graph(Some(kernel), arguments.iter().filter_map(Argument::buffer));
+        let function = Handle(kernel.handle as usize);
+        let launched = self.allow_shared(kernel, function, dimensions.dynamic_shared_bytes).and_then(|()| {
+            // SAFETY: `kernel` keeps its module loaded; each parameter points at 8 initialised bytes, more than
+            // any parameter has; the driver copies them before it returns.
+            unsafe { self.stream.driver.launch(function, dimensions, parameters.as_mut_ptr(), self.stream.handle) }
+        });
+        launched.map_err(|error| error.on(&self.info.id, format!("{} with {dimensions:?}", kernel.id)))
+    }
+
+    fn synchronize(&self) -> Result<(), BackendError> {
+        self.stream.wait("synchronize")
+    }
+
+    fn create_event(&self) -> Result<Box<dyn Event>, BackendError> {
+        Ok(Box::new(GpuEvent::new(&self.stream)?))
+    }
+
+    fn record(&self, event: &dyn Event) -> Result<(), BackendError> {
+        GpuEvent::of(event, &self.stream, "record")?.record()
+    }
+
+    fn elapsed_seconds(&self, start: &dyn Event, stop: &dyn Event) -> Result<f64, BackendError> {
+        let start = GpuEvent::of(start, &self.stream, "elapsed_seconds")?;
+        start.seconds_until(GpuEvent::of(stop, &self.stream, "elapsed_seconds")?)
+    }
+
+    fn capture(
+        &self,
+        work: &mut dyn FnMut() -> Result<(), BackendError>,
+    ) -> Result<Option<Box<dyn Graph>>, BackendError> {
+        if !self.stream.driver.has_graphs() {
+            return Ok(None);
+        }
+        Ok(Some(Box::new(GpuGraph::capture(&self.stream, work)?)))
+    }
+}

@@ -1,0 +1,185 @@
+//! The one stream of a GPU device, with a watchdog instead of blocking waits.
+
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::thread::{self, ThreadId};
+use std::time::{Duration, Instant};
+
+use crate::backend::{BackendError, Buffer, Kernel};
+
+use super::driver::{DriverError, DriverResult, GpuDriver, Handle};
+
+/// Polling spins this long before it yields: most waits of a benchmark end within it.
+const SPIN: Duration = Duration::from_micros(200);
+/// From here on the thread sleeps between polls, to leave the core to others during long waits.
+const YIELD: Duration = Duration::from_millis(20);
+const NAP: Duration = Duration::from_micros(100);
+
+/// What a graph under capture needs to outlive its replays.
+#[derive(Default)]
+pub struct Captured {
+    pub buffers: Vec<Buffer>,
+    pub kernels: Vec<Kernel>,
+}
+
+struct Capture {
+    thread: ThreadId,
+    captured: Captured,
+}
+
+/// A driver and its stream. Everything that frees something on the device holds one of these.
+pub struct Stream<D: GpuDriver> {
+    pub driver: D,
+    pub handle: Handle,
+    /// `cuda:0`, for messages.
+    pub device: String,
+    deadline: Mutex<Option<Duration>>,
+    /// A wait ran into its deadline and the stream has not been seen idle since.
+    hung: AtomicBool,
+    capture: Mutex<Option<Capture>>,
+    /// What was enqueued last, for the message of a time-out.
+    latest: Mutex<String>,
+}
+
+/// The values behind these locks are whole after every statement, so a panic elsewhere broke nothing.
+fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+impl<D: GpuDriver> Stream<D> {
+    pub fn new(driver: D, device: &str) -> Result<Self, BackendError> {
+        let create = || {
+            driver.make_current()?;
+            driver.create_stream()
+        };
+        let handle = create().map_err(|error| error.on(device, "a non-blocking stream".to_owned()))?;
+        Ok(Self {
+            driver,
+            handle,
+            device: device.to_owned(),
+            deadline: Mutex::new(None),
+            hung: AtomicBool::new(false),
+            capture: Mutex::new(None),
+            latest: Mutex::new(String::from("nothing")),
+        })
+    }
+
+    pub fn set_deadline(&self, limit: Option<Duration>) {
+        *lock(&self.deadline) = limit;
+    }
+
+    /// Prepares the calling thread for a driver call that may be captured.
+    pub fn enter(&self, call: &'static str) -> Result<(), BackendError> {
+        if let Some(capture) = &*lock(&self.capture)
+            && capture.thread != thread::current().id()
+        {
+            return Err(invalid(call, "another thread captures a graph on this device"));
+        }
+        self.driver.make_current().map_err(|error| error.on(&self.device, String::new()))?;
+        if self.hung.load(Ordering::Relaxed) {
+            // SAFETY: the stream lives as long as self, and the device is current.
+            let idle = unsafe { self.driver.stream_is_idle(self.handle) };
+            if !idle.map_err(|error| self.failed(error))? {
+                return Err(self.timed_out(Duration::ZERO));
+            }
+            self.hung.store(false, Ordering::Relaxed);
+        }
+        Ok(())
+    }
+
+    /// Prepares the calling thread for a call that must not be captured.
+    pub fn enter_outside_capture(&self, call: &'static str) -> Result<(), BackendError> {
+        if lock(&self.capture).is_some() {
+            return Err(invalid(call, "a graph is being captured, which records launches, copies and fills only"));
+        }
+        self.enter(call)
+    }
+
+    /// Waits until the stream is idle, or until the deadline.
+    pub fn wait(&self, call: &'static str) -> Result<(), BackendError> {
+        self.enter_outside_capture(call)?;
+        // SAFETY: the stream lives as long as self, and `enter` made the device current.
+        self.poll(|| unsafe { self.driver.stream_is_idle(self.handle) })
+    }
+
+    /// Polls until `done` says so, or until the deadline.
+    pub fn poll(&self, done: impl Fn() -> DriverResult<bool>) -> Result<(), BackendError> {
+        let limit = *lock(&self.deadline);
+        let started = Instant::now();
+        while !done().map_err(|error| self.failed(error))? {
+            let waited = started.elapsed();
+            if limit.is_some_and(|limit| waited > limit) {
+                self.hung.store(true, Ordering::Relaxed);
+                return Err(self.timed_out(waited));
+            }
+            match waited {
+                short if short < SPIN => std::hint::spin_loop(),
+                medium if medium < YIELD => thread::yield_now(),
+                _ => thread::sleep(NAP),
+            }
+        }
+        Ok(())
+    }
+
+    /// Whether it is safe to give things back to the driver: the stream is idle or will be. After a hung
+    /// kernel it is not: freeing would wait for ever, so what belongs to it is left to the process's end.
+    pub fn may_free(&self) -> bool {
+        self.driver.make_current().is_ok()
+            && (!self.hung.load(Ordering::Relaxed)
+                // SAFETY: the stream lives as long as self, and the device is current.
+                || unsafe { self.driver.stream_is_idle(self.handle) }.is_ok_and(|idle| idle))
+    }
+
+    /// Notes what is about to be enqueued.
+    pub fn note(&self, what: std::fmt::Arguments<'_>) {
+        let mut latest = lock(&self.latest);
+        latest.clear();
+        let _ = std::fmt::Write::write_fmt(&mut *latest, what);
+    }
+
+    /// Keeps what a launch uses alive for the graph under capture, if there is one.
+    pub fn keep_for_graph<'a>(&self, kernel: Option<&Kernel>, buffers: impl Iterator<Item = &'a Buffer>) {
+        if let Some(capture) = &mut *lock(&self.capture) {
+            capture.captured.kernels.extend(kernel.cloned());
+            capture.captured.buffers.extend(buffers.cloned());
+        }
+    }
+
+    /// Marks the calling thread as the one that captures.
+    pub fn start_capture(&self) {
+        *lock(&self.capture) = Some(Capture { thread: thread::current().id(), captured: Captured::default() });
+    }
+
+    /// Ends the capture and hands over what it kept alive.
+    pub fn finish_capture(&self) -> Captured {
+        lock(&self.capture).take().map(|capture| capture.captured).unwrap_or_default()
+    }
+
+    /// The error of a driver call that reports what earlier work did.
+    pub fn failed(&self, error: DriverError) -> BackendError {
+        error.on(&self.device, format!("the stream, where {} was enqueued last", lock(&self.latest)))
+    }
+
+    fn timed_out(&self, waited: Duration) -> BackendError {
+        let limit = *lock(&self.deadline);
+        BackendError::TimedOut {
+            device: self.device.clone(),
+            kernel: lock(&self.latest).clone(),
+            seconds: limit.unwrap_or(waited).as_secs_f64(),
+        }
+    }
+}
+
+impl<D: GpuDriver> Drop for Stream<D> {
+    fn drop(&mut self) {
+        if self.may_free() {
+            // SAFETY: the handle is this stream's own and nothing uses it any more. The driver lets
+            // enqueued work finish; an error here has nobody to go to.
+            let _ = unsafe { self.driver.destroy_stream(self.handle) };
+        }
+    }
+}
+
+pub fn invalid(call: &'static str, problem: impl Into<String>) -> BackendError {
+    BackendError::InvalidUse { call, problem: problem.into() }
+}

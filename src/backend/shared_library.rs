@@ -1,0 +1,136 @@
+//! Vendor libraries, looked for at run time.
+
+use std::ffi::OsString;
+use std::path::{Path, PathBuf};
+
+use libloading::Library;
+
+use super::Attempt;
+
+/// Where to look for a library, in order.
+#[derive(Clone, Debug, Default)]
+pub struct SearchPlan {
+    candidates: Vec<OsString>,
+    attempts: Vec<Attempt>,
+}
+
+/// A library and where it was found.
+#[derive(Debug)]
+pub struct LoadedLibrary {
+    pub library: Library,
+    pub place: String,
+}
+
+impl SearchPlan {
+    /// Tries one path or bare name. The loader searches its own path for a bare name.
+    pub fn try_file(&mut self, file: impl Into<OsString>) {
+        let file = file.into();
+        if !self.candidates.contains(&file) {
+            self.candidates.push(file);
+        }
+    }
+
+    /// Tries each of `names` in a folder, or notes that the folder is not there.
+    pub fn try_folder(&mut self, folder: &Path, names: &[&str]) {
+        if !folder.is_dir() {
+            self.note(&folder.display().to_string(), "no such folder");
+            return;
+        }
+        for name in names {
+            self.try_file(folder.join(name));
+        }
+    }
+
+    /// Tries each of `names` in every folder that `pattern` matches, the last in alphabetical order first,
+    /// which is usually the newest version.
+    pub fn try_pattern(&mut self, pattern: &str, names: &[&str]) {
+        let mut folders: Vec<PathBuf> = glob::glob(pattern).into_iter().flatten().flatten().collect();
+        if folders.is_empty() {
+            self.note(pattern, "no such folder");
+        }
+        folders.sort();
+        for folder in folders.iter().rev() {
+            self.try_folder(folder, names);
+        }
+    }
+
+    /// Loads the first candidate that loads. Gives every attempt, with what the loader said.
+    pub fn load(mut self) -> (Option<LoadedLibrary>, Vec<Attempt>) {
+        for candidate in std::mem::take(&mut self.candidates) {
+            let place = candidate.to_string_lossy().into_owned();
+            if place.contains('/') && !Path::new(&candidate).exists() {
+                self.note(&place, "no such file");
+                continue;
+            }
+            // SAFETY: loading runs the library's initialisers. The names searched for are the vendors' own,
+            // in the vendors' own places or where the user pointed, which is to trust them.
+            match unsafe { Library::new(&candidate) } {
+                Ok(library) => {
+                    self.note(&place, "loaded");
+                    return (Some(LoadedLibrary { library, place }), self.attempts);
+                }
+                Err(error) => self.note(&place, &reason(&error)),
+            }
+        }
+        (None, self.attempts)
+    }
+
+    fn note(&mut self, place: &str, outcome: &str) {
+        self.attempts.push(Attempt { place: place.to_owned(), outcome: outcome.to_owned() });
+    }
+}
+
+impl LoadedLibrary {
+    /// The address of `name`, or `None` if the library has no such symbol.
+    ///
+    /// # Safety
+    /// `F` is the function pointer type that the vendor documents for `name`.
+    pub unsafe fn function<F: Copy>(&self, name: &str) -> Option<F> {
+        // SAFETY: the caller vouches for the type. The pointer stays valid because every LoadedLibrary is
+        // kept until the process ends.
+        unsafe { self.library.get::<F>(name) }.ok().map(|symbol| *symbol)
+    }
+}
+
+/// The loader's words, without the library's wrapping.
+fn reason(error: &libloading::Error) -> String {
+    use std::error::Error;
+    error.source().map_or_else(|| error.to_string(), |source| source.to_string())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_place_is_named_with_its_outcome() {
+        let folder = tempfile::tempdir().unwrap();
+        std::fs::write(folder.path().join("libbroken.so"), "not a library").unwrap();
+        let mut plan = SearchPlan::default();
+        plan.try_folder(&folder.path().join("absent"), &["libbroken.so"]);
+        plan.try_folder(folder.path(), &["libbroken.so", "libmissing.so"]);
+        plan.try_file("libhipgauge-no-such.so");
+        let (library, attempts) = plan.load();
+        assert!(library.is_none());
+        let outcomes: Vec<_> = attempts.iter().map(|attempt| attempt.outcome.as_str()).collect();
+        assert_eq!(outcomes.len(), 4, "{attempts:?}");
+        assert_eq!(outcomes[0], "no such folder");
+        assert!(outcomes[1].contains("libbroken.so"), "the loader's words: {outcomes:?}");
+        assert_eq!(outcomes[2], "no such file");
+        assert!(outcomes[3].contains("cannot open shared object file"), "{outcomes:?}");
+    }
+
+    #[test]
+    fn a_library_that_is_there_is_loaded_and_lacks_unknown_symbols() {
+        let mut plan = SearchPlan::default();
+        plan.try_file("libc.so.6");
+        let (library, attempts) = plan.load();
+        assert_eq!(attempts.last().unwrap().outcome, "loaded");
+        let library = library.unwrap();
+        // SAFETY: only the presence of the symbols is looked at.
+        unsafe {
+            assert!(library.function::<unsafe extern "C" fn()>("getpid").is_some());
+            assert!(library.function::<unsafe extern "C" fn()>("hipgauge_no_such").is_none());
+        }
+    }
+}
