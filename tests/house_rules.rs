@@ -12,8 +12,8 @@ const LAYERS: &[(&str, &[&str])] = &[
     ("sampler", &["backend", "operation", "tensor"]),
     ("registry", &["mlp", "operation", "sampler"]),
     ("profiling", &["backend", "operation", "tensor"]),
-    ("suite", &["operation", "registry", "tensor"]),
-    ("verify", &["backend", "operation", "tensor"]),
+    ("suite", &["backend", "operation", "tensor"]),
+    ("verify", &["backend", "operation", "suite", "tensor"]),
     ("sweep", &["backend", "operation", "profiling", "tensor", "verify"]),
     ("report", &["backend", "operation", "profiling", "sweep", "tensor", "verify"]),
 ];

@@ -4,15 +4,34 @@ use std::path::PathBuf;
 use std::sync::Arc;
 
 use clap::{Args, ValueEnum};
-use hipgauge::backend::{Device, OpenOptions, open};
+use hipgauge::backend::{Device, HostOptions, KernelLibrary, OpenOptions, Schedule, open};
 
-use crate::cli::failure::{Failure, exit_of_backend};
+use crate::cli::exit_code::Exit;
+use crate::cli::failure::{Failure, OrExit, exit_of_backend};
 
 /// Whether something is on.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
 pub enum Switch {
     On,
     Off,
+}
+
+/// Threads per wave, as AMD and NVIDIA have them.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum Wave {
+    #[value(name = "32")]
+    Of32,
+    #[value(name = "64")]
+    Of64,
+}
+
+impl Wave {
+    const fn threads(self) -> u32 {
+        match self {
+            Wave::Of32 => 32,
+            Wave::Of64 => 64,
+        }
+    }
 }
 
 #[derive(Args, Clone, Debug)]
@@ -23,12 +42,12 @@ pub struct DeviceArguments {
     pub device: String,
 
     /// Threads per wave on the host emulator: 32 or 64
-    #[arg(long, value_name = "THREADS", value_parser = ["32", "64"])]
-    pub wave: Option<String>,
+    #[arg(long, value_name = "THREADS")]
+    pub wave: Option<Wave>,
 
     /// Order in which the host emulator runs threads: in-order, reverse or random:SEED
     #[arg(long, value_name = "ORDER")]
-    pub schedule: Option<String>,
+    pub schedule: Option<Schedule>,
 
     /// Whether the host emulator checks every memory access
     #[arg(long, value_name = "SWITCH")]
@@ -42,17 +61,33 @@ pub struct DeviceArguments {
 impl DeviceArguments {
     /// Opens the device. `memory_check` is what the emulator does unless the command line says otherwise.
     pub fn open(&self, memory_check: Switch) -> Result<Arc<dyn Device>, Failure> {
-        let _ = self.memory_check.unwrap_or(memory_check);
-        let selection = open(&self.device, &OpenOptions::default())
+        let library = match &self.kernels {
+            Some(folder) => KernelLibrary::from_directory(folder).or_exit(Exit::Usage)?,
+            None => KernelLibrary::embedded(),
+        };
+        let default = HostOptions::default();
+        let host = HostOptions {
+            wave_size: self.wave.map_or(default.wave_size, Wave::threads),
+            schedule: self.schedule.unwrap_or(default.schedule),
+            memory_check: self.memory_check.unwrap_or(memory_check) == Switch::On,
+            ..default
+        };
+        let selection = open(&self.device, &OpenOptions { library: Arc::new(library), host })
             .map_err(|error| Failure::new(exit_of_backend(&error), error))?;
+        if !selection.device.info().emulated && (self.wave.is_some() || self.schedule.is_some()) {
+            let id = &selection.device.info().id;
+            return Err(Failure::usage(format!(
+                "--wave and --schedule are the emulator's, and {id} is not; add --device host"
+            )));
+        }
         Ok(selection.device)
     }
 
     /// The arguments that choose the same device and behaviour again, for a line that reproduces a case.
     pub fn reproduce(&self, device: &dyn Device) -> String {
         let mut text = format!("--device {}", device.info().id);
-        if let Some(wave) = &self.wave {
-            text.push_str(&format!(" --wave {wave}"));
+        if device.info().emulated {
+            text.push_str(&format!(" --wave {}", device.info().wave_size));
         }
         if let Some(schedule) = &self.schedule {
             text.push_str(&format!(" --schedule {schedule}"));
