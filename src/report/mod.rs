@@ -1,8 +1,13 @@
 //! The run directory: what a run writes, how it is read again, and what is drawn from it.
 
 mod csv_file;
+mod draw;
 mod error;
+mod headline;
+mod html;
 mod machine;
+mod markdown;
+mod plots;
 mod rows;
 mod run_data;
 mod run_directory;
@@ -10,11 +15,15 @@ mod run_record;
 mod utc_time;
 
 #[cfg(test)]
+mod draw_tests;
+#[cfg(test)]
 mod fixture;
 #[cfg(test)]
 mod run_directory_tests;
 
+pub use draw::{Report, draw_report};
 pub use error::ReportError;
+pub use headline::Headline;
 pub use machine::Machine;
 pub use rows::{SampleRow, VerdictRow};
 pub use run_data::RunData;

@@ -1,0 +1,94 @@
+//! Reports drawn from made-up runs.
+
+use std::fs;
+
+use crate::profiling::Mode;
+use crate::sweep::SweepSink;
+use crate::verify::{Status, VerdictSink};
+
+use super::fixture::{measurement, problem, record, sample, verdict};
+use super::{RunDirectory, RunStatus, draw_report};
+
+/// A run over two operations with every kind of verdict.
+fn run(folder: &std::path::Path) -> RunDirectory {
+    let mut run = RunDirectory::create(folder, record()).expect("an empty directory");
+    for operation in ["rms_norm", "top_k"] {
+        for power in 0..6 {
+            let columns = 1024 << power;
+            run.verdict(&verdict(operation, columns, Status::Passed)).expect("the disk has room");
+            for mode in Mode::BOTH {
+                run.sample(&format!("{operation}/bf16/16x{columns}/normal"), &sample(mode, 0)).expect("room");
+                run.measurement(&measurement(operation, columns, mode)).expect("the disk has room");
+            }
+        }
+    }
+    run.verdict(&verdict("rms_norm", 4097, Status::Failed)).expect("the disk has room");
+    run.verdict(&verdict("rms_norm", 1 << 30, Status::Errored)).expect("the disk has room");
+    run.verdict(&verdict("top_k", 1 << 20, Status::Skipped)).expect("the disk has room");
+    run.problem(&problem()).expect("the disk has room");
+    run
+}
+
+#[test]
+fn the_page_stands_alone_and_has_every_case() {
+    let folder = tempfile::tempdir().expect("a temporary directory");
+    run(folder.path()).finish(RunStatus::Complete).expect("the disk has room");
+    let report = draw_report(folder.path()).expect("a whole run");
+    let page = fs::read_to_string(&report.page).expect("just written");
+    for verdict in &report.run.verdicts {
+        assert!(page.contains(&format!("id=\"{}\"", verdict.case)), "no row for {}", verdict.case);
+    }
+    for outside in ["src=", "href=\"http", "url(", "@import", "<link"] {
+        assert!(!page.contains(outside), "the page must need nothing else, but has {outside}");
+    }
+    assert_eq!(page.matches("<svg role=\"img\"").count(), 2);
+    assert!(page.contains("1 of 13 cases is wrong, 1 could not run, 1 could not be measured"));
+    assert!(page.contains("x[3, 7] = &lt;&quot;quoted&quot;&gt;"), "reasons are text, never markup");
+    assert!(
+        page.contains("--case &#39;rms_norm/bf16/16x4097/normal&#39;")
+            || page.contains("--case 'rms_norm/bf16/16x4097/normal'")
+    );
+    assert!(!page.contains("partial run"));
+}
+
+#[test]
+fn plots_are_pictures() {
+    let folder = tempfile::tempdir().expect("a temporary directory");
+    run(folder.path()).finish(RunStatus::Complete).expect("the disk has room");
+    draw_report(folder.path()).expect("a whole run");
+    for operation in ["rms_norm", "top_k"] {
+        let file = folder.path().join("plots").join(format!("{operation}.png"));
+        let bytes = std::io::BufReader::new(fs::File::open(&file).expect("drawn"));
+        let mut picture = png::Decoder::new(bytes).read_info().expect("a PNG header");
+        let mut pixels = vec![0; picture.output_buffer_size()];
+        let frame = picture.next_frame(&mut pixels).expect("pixels");
+        assert_eq!(frame.width, 2160);
+        let blue = pixels.chunks_exact(3).filter(|pixel| *pixel == [0x00, 0x72, 0xB2]).count();
+        assert!(blue > 500, "the first series is drawn in {operation}.png: {blue} pixels");
+        let svg = fs::read_to_string(file.with_extension("svg")).expect("drawn");
+        assert!(svg.contains("bytes moved") && svg.contains("GB/s") && svg.contains("64 KiB"), "{operation}");
+    }
+}
+
+#[test]
+fn a_killed_run_is_drawn_and_marked() {
+    let folder = tempfile::tempdir().expect("a temporary directory");
+    drop(run(folder.path()));
+    let report = draw_report(folder.path()).expect("rows are on disk");
+    let page = fs::read_to_string(&report.page).expect("just written");
+    assert!(page.contains("partial run"));
+    let markdown = fs::read_to_string(folder.path().join("summary.md")).expect("just written");
+    assert!(markdown.starts_with("## hipgauge: 1 of 13 cases is wrong") && markdown.contains("(partial run)"));
+}
+
+#[test]
+fn drawing_again_from_the_files_gives_the_same() {
+    let folder = tempfile::tempdir().expect("a temporary directory");
+    run(folder.path()).finish(RunStatus::Complete).expect("the disk has room");
+    let first = draw_report(folder.path()).expect("a whole run");
+    let before = fs::read(&first.page).expect("just written");
+    fs::remove_file(&first.page).expect("it exists");
+    fs::remove_dir_all(folder.path().join("plots")).expect("it exists");
+    draw_report(folder.path()).expect("a whole run");
+    assert_eq!(fs::read(&first.page).expect("drawn again"), before);
+}

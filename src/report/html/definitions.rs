@@ -1,0 +1,52 @@
+//! What every number on the page means.
+
+use maud::{Markup, html};
+
+use crate::sweep::Flag;
+
+use super::super::run_data::RunData;
+
+const CORRECTNESS: &[(&str, &str)] = &[
+    (
+        "Passed",
+        "every output of the case is inside its gate against the f64 reference, and nothing was written elsewhere",
+    ),
+    ("Failed", "the case ran, and its result is wrong"),
+    ("Errored", "the case could not run: out of memory, a launch error, a time-out"),
+    (
+        "ULP",
+        "distance from the rounded reference in units in the last place of the storage type; NaN where a NaN met a number",
+    ),
+    ("NMSE", "mean squared error over mean square of the unrounded reference"),
+    ("Bit-equal", "share of elements that equal the rounded reference bit for bit"),
+    ("Host time", "seconds for inputs, reference, launches and judging together"),
+];
+
+const TIMING: &[(&str, &str)] = &[
+    ("Cold", "one launch after twice the size of all caches was written over them; median of the accepted samples"),
+    (
+        "Hot",
+        "launches back to back over copies of the buffers in turn, time over launches; median of the accepted samples",
+    ),
+    ("95 % interval", "bootstrap confidence interval of the median, 1,000 resamples, seeded"),
+    (
+        "Samples",
+        "accepted samples; in brackets those that were rejected because they were not positive or beat the roof",
+    ),
+    ("Moved", "algorithmic bytes: each input read once, each output written once"),
+    ("GB/s", "bytes moved over the median, 10⁹ bytes per second"),
+    ("of roof", "GB/s over the better of the two copy bandwidths measured in the same run"),
+];
+
+pub fn definitions(run: &RunData) -> Markup {
+    let measured = !run.measurements.is_empty();
+    html! {
+        dl.facts {
+            @for (name, meaning) in CORRECTNESS { div { dt { (name) } dd { (meaning) } } }
+            @if measured {
+                @for (name, meaning) in TIMING { div { dt { (name) } dd { (meaning) } } }
+                @for flag in Flag::ALL { div { dt { (flag) } dd { (flag.meaning()) } } }
+            }
+        }
+    }
+}

@@ -1,0 +1,13 @@
+//! `index.html`: one file that needs nothing else, not even a network.
+
+mod definitions;
+mod failures;
+mod measurements;
+mod numbers;
+mod overview;
+mod page;
+mod provenance;
+mod table;
+mod verdicts;
+
+pub use page::render_page;
