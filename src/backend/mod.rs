@@ -20,6 +20,7 @@ mod module_compiler;
 mod runtime_compiler;
 mod selection;
 mod shared_library;
+pub mod telemetry;
 
 pub use allocation_ledger::{AllocationLedger, LiveAllocation};
 pub use buffer::{Buffer, BufferStorage};

@@ -1,5 +1,6 @@
 //! Times kernels: samples, stop rules, roofs, statistics. docs/methodology.md explains every number.
 
+mod comparability;
 mod instruments;
 mod roofs;
 mod sample;
@@ -7,6 +8,7 @@ mod settings;
 pub mod statistics;
 mod stop_rule;
 mod summary;
+mod throttle;
 mod timer;
 mod workload;
 
@@ -15,10 +17,12 @@ mod mock_device;
 #[cfg(test)]
 mod timer_tests;
 
+pub use comparability::{ComparabilityKeys, Difference};
 pub use roofs::Roofs;
 pub use sample::{Mode, Rejection, Sample, SampleSet};
 pub use settings::TimerSettings;
 pub use stop_rule::StopReason;
 pub use summary::SampleSummary;
+pub use throttle::{Throttle, throttled};
 pub use timer::KernelTimer;
 pub use workload::{Rotation, Workload};
