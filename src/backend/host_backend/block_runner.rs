@@ -183,7 +183,7 @@ fn exchange(threads: &mut [ThreadSlot], block: u64) -> Result<(), Fault> {
         let source = context.source_lane as usize;
         if source >= lanes {
             return Err(Fault::Undefined(format!(
-                "wave shuffle from lane {source} of a wave with {lanes} threads, in block {} thread {}",
+                "wave shuffle from lane {source} of a wave with {lanes} threads, by block {} thread {}",
                 Position(block),
                 Position(context.index)
             )));

@@ -2,9 +2,12 @@
 
 use std::ptr;
 
+use super::access_check::RecentRanges;
 use super::fault::Fault;
 use super::kernel_table::KernelEntry;
+use super::kernel_wrapper::Variant;
 use super::launch::Launch;
+use super::race_detector::RaceDetector;
 use super::shared_memory::SharedMemory;
 use super::thread_state::pack;
 
@@ -18,6 +21,11 @@ pub(super) struct BlockState {
     pub grid_size: u64,
     pub wave_size: u32,
     pub shared: SharedMemory,
+    pub launch: *const Launch,
+    pub races: RaceDetector,
+    pub recent: RecentRanges,
+    /// Accesses that this OS thread has checked.
+    pub accesses: u64,
     /// Set by a callback that stops its thread with `Wait::Fault`.
     pub fault: Option<Fault>,
 }
@@ -34,6 +42,10 @@ impl BlockState {
             grid_size: 0,
             wave_size: 32,
             shared: SharedMemory::new(),
+            launch: ptr::null(),
+            races: RaceDetector::new(),
+            recent: RecentRanges::default(),
+            accesses: 0,
             fault: None,
         }
     }
@@ -49,12 +61,21 @@ impl BlockState {
         self.grid_size = pack(launch.dimensions.grid);
         self.wave_size = launch.wave_size;
         self.fault = None;
+        if launch.variant == Variant::Checked {
+            self.races.begin_block(launch.wave_size);
+            self.recent.clear();
+        }
+        self.launch = launch;
         self.shared.begin_block(launch.dimensions.dynamic_shared_bytes as usize);
     }
 
     /// All threads of the block have met.
-    pub fn block_barrier_passed(&mut self) {}
+    pub fn block_barrier_passed(&mut self) {
+        self.races.block_barrier_passed();
+    }
 
     /// All threads of a wave have met.
-    pub fn wave_barrier_passed(&mut self, _wave: usize) {}
+    pub fn wave_barrier_passed(&mut self, wave: usize) {
+        self.races.wave_barrier_passed(wave);
+    }
 }

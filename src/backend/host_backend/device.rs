@@ -11,7 +11,7 @@ use super::kernel_loader::KernelLoader;
 use super::kernel_table::HostKernel;
 use super::kernel_wrapper::Variant;
 use super::launch::{Launch, Progress};
-use super::memory::HostMemory;
+use super::memory::{HostMemory, NamedRange};
 use super::shared_memory::SHARED_BYTES_LIMIT;
 use crate::backend::{
     AllocationLedger, Argument, BackendError, Buffer, Device, DeviceInfo, Event, FenceViolation, Graph, Kernel,
@@ -91,6 +91,19 @@ fn size_of_argument(argument: &Argument<'_>) -> u8 {
         Argument::Buffer { .. } | Argument::Null | Argument::U64(_) | Argument::I64(_) => 8,
         Argument::U32(_) | Argument::I32(_) | Argument::F32(_) => 4,
     }
+}
+
+/// The buffers that arguments point into, each once.
+fn buffers_of(arguments: &[Argument<'_>]) -> Vec<NamedRange> {
+    let mut ranges: Vec<NamedRange> = Vec::new();
+    for argument in arguments {
+        let Argument::Buffer { buffer, .. } = argument else { continue };
+        let start = buffer.address() as usize;
+        if ranges.iter().all(|range| range.start != start) {
+            ranges.push(NamedRange { start, bytes: buffer.bytes(), label: buffer.label().to_string() });
+        }
+    }
+    ranges
 }
 
 fn invalid_launch(kernel: &KernelId, problem: String) -> BackendError {
@@ -185,6 +198,8 @@ impl Device for HostDevice {
             kernel: host_kernel,
             variant: if self.options.memory_check { Variant::Checked } else { Variant::Plain },
             arguments: words,
+            buffers: buffers_of(arguments),
+            memory: self.memory.clone(),
             dimensions,
             wave_size: self.options.wave_size,
             schedule: self.options.schedule,

@@ -30,7 +30,7 @@ pub(super) fn stop_with_fault(problem: String) {
     unsafe {
         let (context, block) = running();
         block.fault = Some(Fault::Undefined(format!(
-            "{problem}, in block {} thread {}",
+            "{problem}, by block {} thread {}",
             Position(block.block_index),
             Position(context.index)
         )));

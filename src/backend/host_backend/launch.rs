@@ -9,6 +9,7 @@ use super::block_runner::run_block;
 use super::fault::Fault;
 use super::kernel_table::{HostKernel, KernelEntry};
 use super::kernel_wrapper::Variant;
+use super::memory::{HostMemory, NamedRange};
 use super::ordering::GridOrder;
 use crate::backend::LaunchDimensions;
 
@@ -21,6 +22,10 @@ pub(super) struct Launch {
     pub variant: Variant,
     /// One word per parameter.
     pub arguments: Vec<u64>,
+    /// The buffers that the arguments point into, each once.
+    pub buffers: Vec<NamedRange>,
+    /// To name what a stray access hits.
+    pub memory: Arc<HostMemory>,
     pub dimensions: LaunchDimensions,
     pub wave_size: u32,
     pub schedule: Schedule,

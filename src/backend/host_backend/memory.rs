@@ -76,17 +76,15 @@ impl HostMemory {
         Ok(allocation)
     }
 
-    /// The live buffer nearest to an address, at most `limit` bytes away.
-    pub fn nearest_live(&self, address: usize, limit: usize) -> Option<NamedRange> {
+    /// The live buffer that has this address.
+    pub fn live_at(&self, address: usize) -> Option<NamedRange> {
         let ranges = self.ranges();
-        let before = ranges.live.range(..=address).next_back();
-        let after = ranges.live.range(address..).next();
-        let nearest = before.into_iter().chain(after).map(|(_, range)| range);
-        nearest.min_by_key(|range| range.distance(address)).filter(|range| range.distance(address) <= limit).cloned()
+        let (_, range) = ranges.live.range(..=address).next_back()?;
+        (range.distance(address) == 0).then(|| range.clone())
     }
 
     /// The last freed buffer that had this address.
-    pub fn freed(&self, address: usize) -> Option<NamedRange> {
+    pub fn freed_at(&self, address: usize) -> Option<NamedRange> {
         self.ranges().freed.iter().rev().find(|range| range.distance(address) == 0).cloned()
     }
 
