@@ -1,5 +1,7 @@
 //! Embeds `kernels/` in the program.
 
+#[path = "build/commit.rs"]
+mod commit;
 #[path = "build/host_compiler.rs"]
 mod host_compiler;
 #[path = "src/backend/kernel_scan.rs"]
@@ -18,6 +20,7 @@ fn main() {
     println!("cargo:rerun-if-changed=kernels");
     println!("cargo:rerun-if-changed=src/backend/kernel_scan.rs");
     println!("cargo:rerun-if-changed=src/backend/host_backend/kernel_wrapper.rs");
+    commit::export();
     if let Err(message) = build() {
         // One clear message; a panic would add a backtrace hint that helps nobody.
         for line in message.lines() {

@@ -9,11 +9,12 @@ use clap::{CommandFactory, FromArgMatches, Parser, Subcommand};
 use super::exit_code::Exit;
 use super::failure::{CommandResult, Failure};
 use super::output::{BAD, styled};
-use super::{devices, exec, list, verify};
+use super::{devices, exec, list, report, run, sweep, verify};
 
 const EXAMPLES: &str = "\
 Examples:
-  hipgauge verify                                are the kernels right? (no GPU needed)
+  hipgauge run                                   right, how fast, and a report (no GPU needed)
+  hipgauge verify                                are the kernels right?
   hipgauge verify --suite ci --device hip:0      every operation, dtype and input class, on an AMD GPU
   hipgauge list --operations                     what is computed, with formulas and parameters
   hipgauge exec rms_norm --in x.safetensors --out y.safetensors --check
@@ -30,8 +31,14 @@ struct CommandLine {
 
 #[derive(Subcommand)]
 enum Command {
+    /// Verify, measure what passed, and write a report: the main job
+    Run(run::Arguments),
     /// Run cases and judge every output against its f64 reference
     Verify(verify::Arguments),
+    /// Measure the cases that pass, with a word only on those that do not
+    Sweep(sweep::Arguments),
+    /// Draw a run's report again, from its files alone
+    Report(report::Arguments),
     /// List the cases of a suite, or the operations
     List(list::Arguments),
     /// Run one operation on your own tensors
@@ -43,6 +50,9 @@ enum Command {
 impl Command {
     fn run(&self) -> CommandResult {
         match self {
+            Command::Run(arguments) => run::run(arguments),
+            Command::Sweep(arguments) => sweep::run(arguments),
+            Command::Report(arguments) => report::run(arguments),
             Command::Verify(arguments) => verify::run(arguments),
             Command::List(arguments) => list::run(arguments),
             Command::Exec(arguments) => exec::run(arguments),

@@ -59,12 +59,17 @@ pub struct DeviceArguments {
 }
 
 impl DeviceArguments {
+    /// The kernels that the device loads.
+    pub fn library(&self) -> Result<KernelLibrary, Failure> {
+        match &self.kernels {
+            Some(folder) => KernelLibrary::from_directory(folder).or_exit(Exit::Usage),
+            None => Ok(KernelLibrary::embedded()),
+        }
+    }
+
     /// Opens the device. `memory_check` is what the emulator does unless the command line says otherwise.
     pub fn open(&self, memory_check: Switch) -> Result<Arc<dyn Device>, Failure> {
-        let library = match &self.kernels {
-            Some(folder) => KernelLibrary::from_directory(folder).or_exit(Exit::Usage)?,
-            None => KernelLibrary::embedded(),
-        };
+        let library = self.library()?;
         let default = HostOptions::default();
         let host = HostOptions {
             wave_size: self.wave.map_or(default.wave_size, Wave::threads),

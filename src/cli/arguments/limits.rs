@@ -43,7 +43,8 @@ impl LimitArguments {
     }
 }
 
-fn seconds(text: &str) -> Result<Duration, String> {
+/// Reads a positive number of seconds.
+pub(super) fn seconds(text: &str) -> Result<Duration, String> {
     let advice = || "use a positive number of seconds, such as 30 or 0.5".to_string();
     let seconds: f64 = text.parse().map_err(|_| advice())?;
     if seconds > 0.0 { Duration::try_from_secs_f64(seconds).map_err(|_| advice()) } else { Err(advice()) }

@@ -2,10 +2,12 @@
 
 mod device;
 mod limits;
+mod measurement;
 mod output;
 mod selection;
 
 pub use device::{DeviceArguments, Switch};
 pub use limits::LimitArguments;
+pub use measurement::MeasurementArguments;
 pub use output::{OutputArguments, OutputFormat};
 pub use selection::SelectionArguments;

@@ -59,7 +59,8 @@ impl SelectionArguments {
         }
     }
 
-    fn suite_names(&self) -> Vec<&str> {
+    /// The suites that were named, or the default one.
+    pub fn suite_names(&self) -> Vec<&str> {
         if self.suites.is_empty() && self.cases.is_empty() {
             return vec![DEFAULT_SUITE];
         }

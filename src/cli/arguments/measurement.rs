@@ -1,0 +1,61 @@
+//! How times are taken, and where a run is kept.
+
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use clap::{Args, ValueEnum};
+use hipgauge::backend::DeviceInfo;
+use hipgauge::profiling::{Mode, TimerSettings};
+use hipgauge::report::RunDirectory;
+use hipgauge::sweep::SweepOptions;
+
+use super::limits::seconds;
+
+/// Where runs go that are not told where.
+const REPORTS: &str = "reports";
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+enum ModeName {
+    /// Caches flushed before each launch
+    Cold,
+    /// Launches back to back over copies of the buffers in turn
+    Hot,
+}
+
+#[derive(Args, Clone, Debug)]
+#[command(next_help_heading = "Measurement")]
+pub struct MeasurementArguments {
+    /// Keep the run in this folder, which must be missing or empty [default: reports/TIME-DEVICE]
+    #[arg(long, value_name = "DIR")]
+    out: Option<PathBuf>,
+
+    /// Measure in this mode only; may be repeated [default: both]
+    #[arg(long = "mode", value_name = "MODE")]
+    modes: Vec<ModeName>,
+
+    /// Most seconds of sampling per case and mode [default: 1, on host 0.05]
+    #[arg(long, value_name = "SECONDS", value_parser = seconds)]
+    time_limit: Option<Duration>,
+}
+
+impl MeasurementArguments {
+    /// The folder that was asked for, or a new one under `reports/`.
+    pub fn directory(&self, device: &DeviceInfo) -> PathBuf {
+        self.out.clone().unwrap_or_else(|| RunDirectory::fresh_path(Path::new(REPORTS), &device.id))
+    }
+
+    pub fn options(&self, device: &DeviceInfo) -> SweepOptions {
+        let mut settings = TimerSettings::for_device(device);
+        if let Some(limit) = self.time_limit {
+            settings.time_limit = limit;
+        }
+        let wanted = |mode: Mode| {
+            let name = match mode {
+                Mode::Cold => ModeName::Cold,
+                Mode::Hot => ModeName::Hot,
+            };
+            self.modes.is_empty() || self.modes.contains(&name)
+        };
+        SweepOptions { modes: Mode::BOTH.into_iter().filter(|mode| wanted(*mode)).collect(), settings }
+    }
+}

@@ -1,0 +1,202 @@
+//! What `run` and `sweep` share: verify, sweep what passed, report, all in one run directory.
+
+use std::collections::HashSet;
+use std::io;
+use std::sync::Arc;
+use std::sync::atomic::AtomicBool;
+
+use clap::Args;
+use hipgauge::backend::Device;
+use hipgauge::operation::Case;
+use hipgauge::report::{Build, RunDirectory, RunRecord, RunStatus, Selection};
+use hipgauge::suite::SelectedCase;
+use hipgauge::sweep::{Sweep, SweepError, SweepSummary};
+use hipgauge::verify::{Status, Summary, Verdict, VerdictSink, VerifyOptions, verify};
+
+use super::arguments::{
+    DeviceArguments, LimitArguments, MeasurementArguments, OutputArguments, OutputFormat, SelectionArguments, Switch,
+};
+use super::exit_code::Exit;
+use super::failure::{CommandResult, Failure, OrExit, exit_of_backend};
+use super::output::Stdout;
+use super::sweep_printer::SweepPrinter;
+use super::verdict_json::VerdictJson;
+use super::verdict_junit::VerdictJunit;
+use super::verdict_printer::VerdictPrinter;
+use super::{interrupt, report};
+
+#[derive(Args, Debug)]
+pub struct MeasuredRun {
+    #[command(flatten)]
+    selection: SelectionArguments,
+
+    #[command(flatten)]
+    device: DeviceArguments,
+
+    #[command(flatten)]
+    limits: LimitArguments,
+
+    #[command(flatten)]
+    measurement: MeasurementArguments,
+
+    #[command(flatten)]
+    output: OutputArguments,
+}
+
+/// Does the whole job. `tell_verdicts`: whether verifying is shown as `verify` shows it.
+pub fn measured_run(arguments: &MeasuredRun, tell_verdicts: bool) -> CommandResult {
+    let cases = arguments.selection.resolve()?;
+    let device = arguments.device.open(Switch::On)?;
+    let cases = cases.on_device(device.info());
+    let jobs = arguments.limits.jobs(device.info())?;
+    device.set_deadline(arguments.limits.timeout);
+    let stop = interrupt::watch()?;
+    let path = arguments.measurement.directory(device.info());
+    let record = record(arguments, cases.len(), &device)?;
+    let mut directory = RunDirectory::create(&path, record).map_err(report::failure)?;
+
+    let options = VerifyOptions {
+        jobs,
+        fail_fast: arguments.limits.fail_fast,
+        command: format!("hipgauge verify {}", arguments.device.reproduce(device.as_ref())),
+    };
+    let mut verdicts = Verdicts::new(arguments, cases.len(), &device, tell_verdicts, &mut directory)?;
+    let summary = verify(&device, &cases, &options, stop, &mut verdicts).or_exit(Exit::Usage)?;
+    let verified = verdicts.finish(&summary)?;
+
+    let given_up = options.fail_fast && summary.failed + summary.errored > 0;
+    let passed: Vec<Case> = if given_up { Vec::new() } else { passed_cases(cases, &verified.passed) };
+    let swept = measure(arguments, &device, &passed, stop, &mut directory);
+    let complete = swept.as_ref().is_ok_and(|swept| !swept.interrupted) && !summary.interrupted && !given_up;
+    directory.finish(if complete { RunStatus::Complete } else { RunStatus::Partial }).map_err(report::failure)?;
+
+    // The report is drawn before a failed sweep is: what was measured can be looked at.
+    let drawn = report::draw(&path)?;
+    let swept = swept?;
+    match verified.json {
+        Some(mut json) => {
+            let report = serde_json::json!({ "report": drawn.page });
+            Stdout::new().line(report).or_exit(Exit::HarnessFault)?;
+            json.finish(&summary, device.info()).or_exit(Exit::HarnessFault)?;
+        }
+        None => report::print(&drawn, &mut Stdout::new())?,
+    }
+    Ok(exit_of(&summary, &swept))
+}
+
+fn record(arguments: &MeasuredRun, cases: usize, device: &Arc<dyn Device>) -> Result<RunRecord, Failure> {
+    let selection = Selection {
+        suites: arguments.selection.suite_names().into_iter().map(str::to_string).collect(),
+        seed: Some(arguments.selection.seed),
+        cases,
+    };
+    let dirty = env!("HIPGAUGE_DIRTY") == "true";
+    let library = arguments.device.library()?;
+    let build = Build::new(env!("CARGO_PKG_VERSION"), env!("HIPGAUGE_COMMIT"), dirty, &library);
+    // The program's own path would say where its user keeps things.
+    let command = std::iter::once("hipgauge".to_string())
+        .chain(std::env::args_os().skip(1).map(|argument| argument.to_string_lossy().into_owned()))
+        .collect();
+    Ok(RunRecord::begin(command, selection, build, device.info().clone()))
+}
+
+fn passed_cases(cases: Vec<SelectedCase>, passed: &HashSet<String>) -> Vec<Case> {
+    cases.into_iter().map(|selected| selected.case).filter(|case| passed.contains(&case.id())).collect()
+}
+
+fn measure(
+    arguments: &MeasuredRun,
+    device: &Arc<dyn Device>,
+    cases: &[Case],
+    stop: &AtomicBool,
+    directory: &mut RunDirectory,
+) -> Result<SweepSummary, Failure> {
+    if cases.is_empty() {
+        return Ok(SweepSummary::default());
+    }
+    let options = arguments.measurement.options(device.info());
+    let sweep = Sweep::new(device, options).map_err(|error| Failure::new(exit_of_backend(&error), error))?;
+    directory.set_roofs(sweep.roofs().copied()).map_err(report::failure)?;
+    let mut printer = SweepPrinter::new(directory, arguments.output.format, cases.len());
+    let swept = sweep.run(cases, stop, &mut printer);
+    printer.finish();
+    swept.map_err(|error| {
+        let exit = match &error {
+            SweepError::Backend(error) => exit_of_backend(error),
+            SweepError::Sink(_) => Exit::Usage,
+        };
+        Failure::new(exit, error)
+    })
+}
+
+/// A wrong result outweighs everything else that happened.
+fn exit_of(summary: &Summary, swept: &SweepSummary) -> Exit {
+    match Exit::of_summary(summary) {
+        Exit::Good | Exit::Interrupted if swept.refused > 0 => Exit::WrongResult,
+        Exit::Good if swept.errored > 0 => Exit::NotReproducible,
+        Exit::Good if swept.interrupted => Exit::Interrupted,
+        exit => exit,
+    }
+}
+
+/// What is left when verifying is over.
+struct Verified {
+    passed: HashSet<String>,
+    /// Prints the summary as the very last line.
+    json: Option<VerdictJson>,
+}
+
+/// Everything that wants to see verdicts. The run directory comes first.
+struct Verdicts<'a> {
+    directory: &'a mut RunDirectory,
+    human: Option<VerdictPrinter>,
+    json: Option<VerdictJson>,
+    junit: Option<VerdictJunit>,
+    tell: bool,
+    passed: HashSet<String>,
+}
+
+impl<'a> Verdicts<'a> {
+    fn new(
+        arguments: &MeasuredRun,
+        cases: usize,
+        device: &Arc<dyn Device>,
+        tell: bool,
+        directory: &'a mut RunDirectory,
+    ) -> Result<Self, Failure> {
+        let output = &arguments.output;
+        let junit = output.junit.as_deref().map(VerdictJunit::create).transpose()?;
+        let (human, json) = match output.format {
+            OutputFormat::Human => {
+                let title = arguments.selection.title();
+                (Some(VerdictPrinter::new(&title, cases, device.info()).or_exit(Exit::HarnessFault)?), None)
+            }
+            OutputFormat::Json => (None, Some(VerdictJson::new())),
+        };
+        Ok(Self { directory, human, json, junit, tell, passed: HashSet::new() })
+    }
+
+    fn finish(self, summary: &Summary) -> Result<Verified, Failure> {
+        if let Some(mut printer) = self.human.filter(|_| self.tell || summary.failed + summary.errored > 0) {
+            printer.finish(summary).or_exit(Exit::HarnessFault)?;
+        }
+        self.junit.map_or(Ok(()), VerdictJunit::finish)?;
+        Ok(Verified { passed: self.passed, json: self.json })
+    }
+}
+
+impl VerdictSink for Verdicts<'_> {
+    fn verdict(&mut self, verdict: &Verdict) -> io::Result<()> {
+        self.directory.verdict(verdict)?;
+        if verdict.status == Status::Passed {
+            self.passed.insert(verdict.case.clone());
+        }
+        if let Some(junit) = &mut self.junit {
+            junit.verdict(verdict)?;
+        }
+        if let Some(printer) = &mut self.human {
+            printer.verdict(verdict)?;
+        }
+        self.json.as_mut().map_or(Ok(()), |json| json.verdict(verdict))
+    }
+}
