@@ -107,7 +107,7 @@ pub struct TelemetryFacts {
 
 /// A way to look at one device. Reads only.
 pub trait Telemetry: Send + Sync {
-    /// Looks now. Takes microseconds to a few milliseconds, so it stays outside timed intervals.
+    /// Looks now. On an H100 that takes 2 to 8 ms, so it stays outside timed intervals.
     fn read(&self) -> TelemetryReading;
 
     /// Read once, when it was opened.
