@@ -3,7 +3,7 @@
 use std::env;
 use std::fs;
 use std::io::Write;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::process;
 use std::sync::atomic::{AtomicU64, Ordering};
 
@@ -64,7 +64,7 @@ impl KernelCache {
 
     /// A cache in `folder`.
     #[cfg(test)]
-    pub fn in_folder(folder: &Path) -> Self {
+    pub fn in_folder(folder: &std::path::Path) -> Self {
         Self { folder: Some(folder.to_path_buf()) }
     }
 
