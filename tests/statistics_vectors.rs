@@ -6,8 +6,9 @@ use std::path::Path;
 use std::sync::LazyLock;
 
 use hipgauge::profiling::statistics::{
-    Alternative, Confidence, Interval, NullDistribution, benjamini_hochberg, holm, mann_whitney_by, mean, median,
-    median_absolute_deviation, percentile, shift_between, shift_of_pairs, signed_rank_by, sorted, variance, welch,
+    Alternative, Confidence, Interval, NullDistribution, autocorrelation, automatic_block_length, benjamini_hochberg,
+    holm, integrated_time, integrated_time_of_median, mann_whitney_by, mean, median, median_absolute_deviation,
+    percentile, shift_between, shift_of_pairs, signed_rank_by, sorted, variance, welch,
 };
 use serde_json::Value;
 
@@ -179,5 +180,19 @@ fn corrections_match_statsmodels_and_scipy() {
         let p_values = numbers(&row["p_values"]);
         agreement.compare_all("holm", &holm(&p_values), &row["holm"]);
         agreement.compare_all("false discovery", &benjamini_hochberg(&p_values), &row["benjamini_hochberg"]);
+    }
+}
+
+#[test]
+fn series_match_statsmodels_and_arch() {
+    let mut agreement = Agreement::within("series", 1e-10);
+    for row in rows("series") {
+        let series = numbers(&row["series"]);
+        let correlations = autocorrelation(&series, 20).expect("it varies");
+        agreement.compare_all("autocorrelation", &correlations, &row["autocorrelation"]);
+        agreement.compare("time", integrated_time(&series), number(&row["integrated_time"]));
+        agreement.compare("time of the median", integrated_time_of_median(&series), number(&row["median_time"]));
+        let length = automatic_block_length(&series).expect("long enough, and it varies");
+        agreement.compare("block length", length, number(&row["block_length"]));
     }
 }

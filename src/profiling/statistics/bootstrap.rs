@@ -1,6 +1,6 @@
 //! The bootstrap confidence interval of a median, seeded.
 
-use super::interval::Interval;
+use super::interval::{Confidence, Interval};
 use super::quantile::percentile;
 use super::random::SplitMix64;
 
@@ -14,30 +14,78 @@ pub fn bootstrap_median_interval(sorted_samples: &[f64], seed: u64) -> Option<In
     if sorted_samples.is_empty() {
         return None;
     }
-    let mut random = SplitMix64::new(seed);
-    let mut counts = vec![0usize; sorted_samples.len()];
-    let mut medians: Vec<f64> =
-        (0..RESAMPLES).map(|_| resampled_median(sorted_samples, &mut counts, &mut random)).collect();
-    medians.sort_by(f64::total_cmp);
-    Some(Interval { low: percentile(&medians, 2.5)?, high: percentile(&medians, 97.5)? })
+    median_interval(sorted_samples, RESAMPLES, Confidence::NINETY_FIVE_PERCENT, seed)
 }
 
-/// Median of one resample. The samples are sorted, so counting how often each is drawn replaces a sort.
-fn resampled_median(sorted_samples: &[f64], counts: &mut [usize], random: &mut SplitMix64) -> f64 {
-    let size = sorted_samples.len();
-    counts.fill(0);
-    for _ in 0..size {
-        counts[random.below(size)] += 1;
+/// The same interval with the number of resamples and the confidence chosen by the caller. `None` without
+/// samples or without resamples.
+pub fn median_interval(
+    sorted_samples: &[f64],
+    resamples: usize,
+    confidence: Confidence,
+    seed: u64,
+) -> Option<Interval> {
+    if sorted_samples.is_empty() {
+        return None;
     }
-    let ranked = |rank: usize| {
+    let mut random = SplitMix64::new(seed);
+    let mut resampler = MedianResampler::of_series(sorted_samples);
+    let mut medians: Vec<f64> =
+        (0..resamples).map(|_| resampler.median_of(|_| random.below(sorted_samples.len()))).collect();
+    medians.sort_by(f64::total_cmp);
+    let tail = 100.0 * confidence.tail();
+    Some(Interval { low: percentile(&medians, tail)?, high: percentile(&medians, 100.0 - tail)? })
+}
+
+/// Medians of resamples. The samples are sorted once, so counting how often each is drawn replaces a sort.
+pub(super) struct MedianResampler {
+    sorted: Vec<f64>,
+    /// Place in `sorted` of each sample, in the order taken.
+    places: Vec<u32>,
+    counts: Vec<u32>,
+}
+
+impl MedianResampler {
+    pub(super) fn of_series(series: &[f64]) -> Self {
+        let mut order: Vec<usize> = (0..series.len()).collect();
+        order.sort_by(|&left, &right| series[left].total_cmp(&series[right]));
+        let mut places = vec![0; series.len()];
+        for (place, &taken) in order.iter().enumerate() {
+            places[taken] = place as u32;
+        }
+        Self { sorted: order.iter().map(|&taken| series[taken]).collect(), places, counts: vec![0; series.len()] }
+    }
+
+    /// Median of one resample, as large as the set of samples, which must not be empty. `draw` is given how
+    /// many have been drawn and names the next, by the order taken.
+    pub(super) fn median_of(&mut self, mut draw: impl FnMut(usize) -> usize) -> f64 {
+        let size = self.sorted.len();
+        self.counts.fill(0);
+        for drawn in 0..size {
+            self.counts[self.places[draw(drawn)] as usize] += 1;
+        }
+        let lower_rank = (size - 1) / 2;
         let mut seen = 0;
-        let place = counts.iter().position(|count| {
-            seen += count;
-            seen > rank
-        });
-        sorted_samples[place.expect("the counts add up to the size, and a rank is below it")]
-    };
-    if size % 2 == 1 { ranked(size / 2) } else { (ranked(size / 2 - 1) + ranked(size / 2)) / 2.0 }
+        let mut place = 0;
+        loop {
+            seen += self.counts[place] as usize;
+            if seen > lower_rank {
+                break;
+            }
+            place += 1;
+        }
+        let lower = self.sorted[place];
+        if size % 2 == 1 {
+            return lower;
+        }
+        if seen == lower_rank + 1 {
+            place += 1;
+            while self.counts[place] == 0 {
+                place += 1;
+            }
+        }
+        lower + (self.sorted[place] - lower) / 2.0
+    }
 }
 
 #[cfg(test)]

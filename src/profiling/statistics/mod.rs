@@ -1,7 +1,10 @@
 //! Pure statistics over samples: no I/O, no clock, the same answer on every machine.
 
+mod autocorrelation;
+mod block_bootstrap;
 mod bootstrap;
 mod correction;
+mod correlated_error;
 mod hodges_lehmann;
 mod hypothesis;
 mod interval;
@@ -16,8 +19,14 @@ mod spread;
 mod tails;
 mod welch;
 
-pub use bootstrap::bootstrap_median_interval;
+pub use autocorrelation::{autocorrelation, effective_sample_size, integrated_time};
+pub use block_bootstrap::{automatic_block_length, block_bootstrap_median_interval};
+pub use bootstrap::{bootstrap_median_interval, median_interval};
 pub use correction::{benjamini_hochberg, holm};
+pub use correlated_error::{
+    correlated_error_of_mean, correlated_error_of_median, correlated_mean_interval, correlated_median_interval,
+    integrated_time_of_median,
+};
 pub use hodges_lehmann::{Shift, shift_between, shift_of_pairs};
 pub use hypothesis::{Alternative, NullDistribution};
 pub use interval::{Confidence, Interval};
