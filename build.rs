@@ -1,5 +1,8 @@
-//! Embeds `kernels/` in the program.
+//! Embeds `kernels/` in the program: as text, as host C++ for the emulator, and as AMD code objects where a HIP
+//! compiler is found.
 
+#[path = "build/amd_compiler.rs"]
+mod amd_compiler;
 #[path = "build/commit.rs"]
 mod commit;
 #[path = "build/host_compiler.rs"]
@@ -10,16 +13,21 @@ mod kernel_scan;
 mod kernel_wrapper;
 #[path = "build/modules.rs"]
 mod modules;
+#[path = "build/stamp.rs"]
+mod stamp;
 
 use std::env;
 use std::path::PathBuf;
 
+use amd_compiler::AmdCompiler;
+
 fn main() {
-    println!("cargo:rerun-if-changed=build.rs");
-    println!("cargo:rerun-if-changed=build");
-    println!("cargo:rerun-if-changed=kernels");
-    println!("cargo:rerun-if-changed=src/backend/kernel_scan.rs");
-    println!("cargo:rerun-if-changed=src/backend/host_backend/kernel_wrapper.rs");
+    for path in ["build.rs", "build", "kernels", "src", "Cargo.toml"] {
+        println!("cargo:rerun-if-changed={path}");
+    }
+    for variable in ["CXX", "HIPGAUGE_HIPCC", "HIPGAUGE_AMD_ARCHITECTURES"] {
+        println!("cargo:rerun-if-env-changed={variable}");
+    }
     commit::export();
     if let Err(message) = build() {
         // One clear message; a panic would add a backtrace hint that helps nobody.
@@ -38,5 +46,8 @@ fn build() -> Result<(), String> {
     let compiler = host_compiler::compile(&sources, &kernels, &out)?;
     println!("cargo:rustc-env=HIPGAUGE_HOST_COMPILER={}", compiler.path);
     println!("cargo:rustc-env=HIPGAUGE_HOST_COMPILER_VERSION={}", compiler.version);
-    sources.write_table(&out.join("kernel_modules.rs"), &[])
+    let amd = AmdCompiler::find(&out)?;
+    println!("cargo:rustc-env=HIPGAUGE_AMD_COMPILER={}", amd.as_ref().map_or(String::new(), AmdCompiler::describe));
+    let code_objects = amd.map_or(Ok(Vec::new()), |compiler| compiler.compile(&sources, &kernels, &out))?;
+    sources.write_table(&out.join("kernel_modules.rs"), &code_objects)
 }

@@ -6,6 +6,7 @@ use std::path::Path;
 
 use super::kernel_wrapper::{CHECKED_OPTIONS, CHECKED_OPTIONS_GNU, COMPILE_OPTIONS, Variant, symbol, wrapper_source};
 use super::modules::Sources;
+use super::stamp::Stamp;
 
 const NO_COMPILER: &str = "\
 hipgauge needs a C++17 compiler to build its GPU emulator, and none works here.
@@ -30,15 +31,27 @@ pub fn compile(sources: &Sources, kernels: &Path, out: &Path) -> Result<HostComp
             CHECKED_OPTIONS.iter().for_each(|option| _ = build.flag(option));
             CHECKED_OPTIONS_GNU.iter().for_each(|option| _ = build.flag_if_supported(option));
         }
+        let mut stamp = Stamp::default();
+        stamp.add(&compiler.version);
+        sources.includes.iter().try_for_each(|include| stamp.add_file(include))?;
+        COMPILE_OPTIONS.iter().chain(CHECKED_OPTIONS).chain(CHECKED_OPTIONS_GNU).for_each(|option| stamp.add(option));
         for module in &sources.modules {
             let wrapper = out.join(format!("{}_{}.cpp", variant.name(), module.name.replace('/', "_")));
             let text = wrapper_source(&module.name, &module.path.to_string_lossy(), variant);
             write_if_changed(&wrapper, &text)?;
+            stamp.add(&text);
+            stamp.add_file(&module.path)?;
             build.file(wrapper);
         }
         if !sources.modules.is_empty() {
             let library = format!("hipgauge_kernels_{}", variant.name());
-            build.try_compile(&library).map_err(|error| format!("kernels did not compile as host C++: {error}"))?;
+            let archive = out.join(format!("lib{library}.a"));
+            if !stamp.matches(&archive) {
+                build.try_compile(&library).map_err(|error| format!("kernels did not compile as host C++: {error}"))?;
+                stamp.write(&archive)?;
+            }
+            println!("cargo:rustc-link-search=native={}", out.display());
+            println!("cargo:rustc-link-lib=static={library}");
         }
     }
     write_table(sources, &out.join("host_kernels.rs"))?;
@@ -47,7 +60,9 @@ pub fn compile(sources: &Sources, kernels: &Path, out: &Path) -> Result<HostComp
 
 fn base_build() -> cc::Build {
     let mut build = cc::Build::new();
-    build.cpp(true).warnings(false).opt_level(2).debug(false);
+    // Kernels need nothing of the C++ library at run time.
+    build.cpp(true).cpp_link_stdlib(None).cargo_metadata(false);
+    build.warnings(false).opt_level(2).debug(false);
     build
 }
 

@@ -24,7 +24,7 @@ pub struct CodeObject {
 /// Everything under `kernels/`.
 pub struct Sources {
     pub modules: Vec<Module>,
-    includes: Vec<PathBuf>,
+    pub includes: Vec<PathBuf>,
 }
 
 impl Sources {
