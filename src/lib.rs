@@ -9,6 +9,7 @@ pub mod operation;
 pub mod profiling;
 pub mod registry;
 pub mod report;
+pub mod sampler;
 pub mod suite;
 pub mod sweep;
 pub mod tensor;

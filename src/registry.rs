@@ -1,9 +1,10 @@
 //! Every operation hipgauge knows, in the order that reports show them. A new operation is one line here.
 
 use crate::operation::Operation;
+use crate::sampler::{FUSED_SAMPLER, TOP_K_SAMPLING, TOP_P_SAMPLING, TopK};
 
 /// All operations.
-pub const OPERATIONS: &[&dyn Operation] = &[];
+pub const OPERATIONS: &[&dyn Operation] = &[&TopK, &TOP_K_SAMPLING, &TOP_P_SAMPLING, &FUSED_SAMPLER];
 
 /// The operation of that name.
 pub fn find(name: &str) -> Option<&'static dyn Operation> {
