@@ -48,6 +48,7 @@ fn the_page_stands_alone_and_has_every_case() {
         page.contains("--case &#39;rms_norm/bf16/16x4097/normal&#39;")
             || page.contains("--case 'rms_norm/bf16/16x4097/normal'")
     );
+    assert!(page.contains("<span class=\"tag failed\">failed</span>"), "an element has one class attribute");
     assert!(!page.contains("partial run"));
 }
 

@@ -32,7 +32,7 @@ fn failure(verdict: &Verdict) -> Markup {
         article.failure {
             h3 {
                 a href={ "#" (verdict.case) } { (verdict.case) }
-                span.tag class=(verdict.status.name()) { (verdict.status.name()) }
+                span class={ "tag " (verdict.status.name()) } { (verdict.status.name()) }
             }
             pre { (verdict.reason) }
             @for judgement in verdict.judgements.iter().filter(|judgement| !judgement.passed()) { (worst(judgement)) }

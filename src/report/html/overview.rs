@@ -76,7 +76,7 @@ fn operation_row(run: &RunData, (operation, dtype): (&str, &str)) -> Markup {
     let count_cell = |status: Status| {
         let count = count(status);
         let class = if count > 0 { status.name() } else { "none" };
-        html! { td.num.count class=(class) data-value=(count) { (grouped(count as u64)) } }
+        html! { td class={ "num count " (class) } data-value=(count) { (grouped(count as u64)) } }
     };
     html! {
         tr {

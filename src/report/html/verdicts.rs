@@ -30,7 +30,7 @@ fn case_row(verdict: &Verdict) -> Markup {
     html! {
         tr id=(verdict.case) {
             th.case scope="row" { a href={ "#" (verdict.case) } { (verdict.case) } }
-            td { span.tag class=(verdict.status.name()) { (verdict.status.name()) } }
+            td { span class={ "tag " (verdict.status.name()) } { (verdict.status.name()) } }
             (word_cell(&verdict.device))
             (number_cell(worst.map(|worst| worst as f64), &ulp(worst)))
             (number_cell(nmse, &scientific(nmse)))
