@@ -1,0 +1,109 @@
+//! `hipgauge report` on good, killed and damaged runs, by exit code and message.
+
+use std::fs;
+use std::path::Path;
+
+use assert_cmd::Command;
+use assert_cmd::assert::Assert;
+use hipgauge::backend::{BackendKind, DeviceInfo, KernelLibrary};
+use hipgauge::report::{Build, RunDirectory, RunRecord, RunStatus, Selection};
+use hipgauge::verify::{Status, Verdict, VerdictSink};
+
+fn report(run: &Path) -> Assert {
+    Command::new(env!("CARGO_BIN_EXE_hipgauge")).arg("report").arg(run).assert()
+}
+
+fn text(bytes: &[u8]) -> String {
+    String::from_utf8_lossy(bytes).into_owned()
+}
+
+fn device() -> DeviceInfo {
+    DeviceInfo {
+        id: "host".to_string(),
+        backend: BackendKind::Host,
+        name: "a processor".to_string(),
+        architecture: "emulated-wave64".to_string(),
+        wave_size: 64,
+        multiprocessors: 2,
+        l2_bytes: 0,
+        last_level_bytes: 0,
+        memory_bytes: 1 << 30,
+        shared_bytes_per_block: 65536,
+        max_threads_per_block: 1024,
+        driver_version: String::new(),
+        runtime_version: String::new(),
+        compiler: String::new(),
+        emulated: true,
+        details: Vec::new(),
+    }
+}
+
+/// A run with one verdict that nobody has finished yet.
+fn begun(folder: &Path) -> RunDirectory {
+    let build = Build::new("0.1.0", "", false, &KernelLibrary::embedded());
+    let record = RunRecord::begin(vec!["hipgauge".to_string()], Selection::default(), build, device());
+    let mut run = RunDirectory::create(folder, record).expect("an empty folder");
+    let case = "rms_norm/f32/1x8/normal".to_string();
+    let verdict = Verdict {
+        operation: "rms_norm".to_string(),
+        dtype: "f32".to_string(),
+        rows: 1,
+        columns: 8,
+        class: "normal".to_string(),
+        seed: 0,
+        device: "host".to_string(),
+        architecture: "emulated-wave64".to_string(),
+        wave_size: 64,
+        status: Status::Passed,
+        reason: String::new(),
+        seconds: 0.1,
+        reproduce: format!("hipgauge verify --device host --case '{case}'"),
+        judgements: Vec::new(),
+        case,
+    };
+    run.verdict(&verdict).expect("the disk has room");
+    run
+}
+
+#[test]
+fn a_complete_run_is_drawn_again() {
+    let folder = tempfile::tempdir().expect("a temporary directory");
+    begun(folder.path()).finish(RunStatus::Complete).expect("the disk has room");
+    let drawn = report(folder.path()).code(0);
+    let output = text(&drawn.get_output().stdout);
+    assert!(output.contains("The one case that ran is right") && output.contains("index.html"), "{output}");
+    for name in ["index.html", "summary.md", "junit.xml"] {
+        assert!(fs::metadata(folder.path().join(name)).is_ok_and(|file| file.len() > 100), "{name}");
+    }
+}
+
+#[test]
+fn a_killed_run_is_drawn_with_a_warning() {
+    let folder = tempfile::tempdir().expect("a temporary directory");
+    drop(begun(folder.path()));
+    let drawn = report(folder.path()).code(0);
+    assert!(text(&drawn.get_output().stdout).contains("did not come to its end"));
+    assert!(fs::read_to_string(folder.path().join("index.html")).expect("drawn").contains("partial run"));
+}
+
+#[test]
+fn what_is_no_run_is_bad_input() {
+    let folder = tempfile::tempdir().expect("a temporary directory");
+    let refused = report(&folder.path().join("nowhere")).code(64);
+    assert!(text(&refused.get_output().stderr).contains("is not a run directory"));
+    let refused = report(folder.path()).code(64);
+    assert!(text(&refused.get_output().stderr).contains("run.json cannot be read"));
+}
+
+#[test]
+fn damage_is_named_by_file_and_line() {
+    let folder = tempfile::tempdir().expect("a temporary directory");
+    begun(folder.path()).finish(RunStatus::Complete).expect("the disk has room");
+    let verdicts = folder.path().join("verdicts.csv");
+    let rows = fs::read_to_string(&verdicts).expect("written");
+    fs::write(&verdicts, rows.replace(",passed,", ",fine,")).expect("writable");
+    let refused = report(folder.path()).code(64);
+    let message = text(&refused.get_output().stderr);
+    assert!(message.contains("verdicts.csv line 2: column status"), "{message}");
+    assert_eq!(message.lines().count(), 1, "one clear message: {message}");
+}
