@@ -48,7 +48,7 @@ pub fn measured_run(arguments: &MeasuredRun, tell_verdicts: bool) -> CommandResu
     let cases = arguments.selection.resolve()?;
     let device = arguments.device.open(Switch::On)?;
     let cases = cases.on_device(device.info());
-    let jobs = arguments.limits.jobs(device.info())?;
+    let jobs = arguments.limits.jobs(device.info());
     device.set_deadline(arguments.limits.timeout);
     let stop = interrupt::watch()?;
     let path = arguments.measurement.directory(device.info());

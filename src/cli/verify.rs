@@ -51,7 +51,7 @@ pub fn run(arguments: &Arguments) -> CommandResult {
     let cases = cases.on_device(device.info());
     device.set_deadline(arguments.limits.timeout);
     let options = VerifyOptions {
-        jobs: arguments.limits.jobs(device.info())?,
+        jobs: arguments.limits.jobs(device.info()),
         fail_fast: arguments.limits.fail_fast,
         command: format!("hipgauge verify {}", arguments.device.reproduce(device.as_ref())),
     };

@@ -6,9 +6,6 @@ use std::time::Duration;
 use clap::Args;
 use hipgauge::backend::DeviceInfo;
 
-use crate::cli::exit_code::Exit;
-use crate::cli::failure::{Failure, OrExit};
-
 /// Enough to make inputs and judge while the GPU works; more would hold the tensors of more cases in memory.
 const MOST_GPU_JOBS: NonZeroUsize = NonZeroUsize::new(4).expect("4 is not 0");
 
@@ -29,21 +26,13 @@ pub struct LimitArguments {
 }
 
 impl LimitArguments {
-    /// Cases in work at a time. On `host` it is also the number of threads that the emulator and the references
-    /// share, so that `--jobs 1` leaves the other cores alone.
-    pub fn jobs(&self, device: &DeviceInfo) -> Result<NonZeroUsize, Failure> {
+    /// Cases in work at a time.
+    pub fn jobs(&self, device: &DeviceInfo) -> NonZeroUsize {
         let cores = std::thread::available_parallelism().unwrap_or(NonZeroUsize::MIN);
-        if !device.emulated {
-            return Ok(self.jobs.unwrap_or(cores.min(MOST_GPU_JOBS)));
-        }
-        let jobs = self.jobs.unwrap_or(cores);
-        let pool = rayon::ThreadPoolBuilder::new().num_threads(jobs.get()).build_global();
-        pool.or_exit_with(Exit::HarnessFault, || format!("cannot start {jobs} threads; use fewer --jobs"))?;
-        Ok(jobs)
+        self.jobs.unwrap_or(if device.emulated { cores } else { cores.min(MOST_GPU_JOBS) })
     }
 }
 
-/// Reads a positive number of seconds.
 pub(super) fn seconds(text: &str) -> Result<Duration, String> {
     let advice = || "use a positive number of seconds, such as 30 or 0.5".to_string();
     let seconds: f64 = text.parse().map_err(|_| advice())?;
