@@ -284,3 +284,41 @@ fn wrong_arguments_and_dimensions_are_refused() {
     let error = launch(&device, "emulator/faults:absent", one, &both).expect_err("unknown");
     assert!(error.to_string().contains("emulator/faults:read_past_end"), "{error}");
 }
+
+#[test]
+fn the_copies_share_no_function_so_that_checks_stay_in_the_checked_one() {
+    let run = |memory_check| {
+        let device = device(32, Schedule::InOrder, memory_check);
+        let x = upload(&device, "x", &[1f32; 64]);
+        let y = upload(&device, "y", &[0f32; 64]);
+        let kernel = "emulator/templates:read_past_end_in_template";
+        launch(&device, kernel, ([1, 1, 1], [64, 1, 1], 0), &[whole(&y), whole(&x)])
+    };
+    run(false).expect("the plain copy does not check, and a fence can be read");
+    let fault = run(true).expect_err("the checked copy does").to_string();
+    assert!(fault.contains("0 bytes past its end, by block (0,0,0) thread (63,0,0)"), "{fault}");
+}
+
+#[test]
+fn every_embedded_kernel_has_both_copies() {
+    let library = Arc::new(KernelLibrary::embedded());
+    let device = HostDevice::new(HostOptions::default(), library.clone()).expect("nothing is compiled");
+    for module in library.modules() {
+        for function in &module.functions {
+            device.load(&KernelId::new(&*module.name, &**function)).expect("embedded");
+        }
+    }
+}
+
+#[test]
+fn a_kernel_that_does_not_compile_shows_the_compilers_words_and_the_users_path() {
+    let directory = tempfile::tempdir().expect("a temporary directory");
+    let source = "#include \"portability.h\"\nHG_KERNEL(broken, 64, (float* y)) { y[0] = nothing; }\n";
+    std::fs::write(directory.path().join("broken.hip"), source).expect("it is writable");
+    let library = Arc::new(KernelLibrary::from_directory(directory.path()).expect("a kernel"));
+    let device = HostDevice::new(HostOptions::default(), library).expect("a C++ compiler");
+    let error = device.load(&KernelId::new("broken", "broken")).expect_err("it does not compile");
+    let path = directory.path().join("broken.hip:2");
+    assert!(matches!(error, BackendError::Compile { .. }), "{error}");
+    assert!(error.to_string().contains(&*path.to_string_lossy()), "{error}");
+}
