@@ -1,6 +1,6 @@
 //! What is on this machine, backend by backend.
 
-use super::{BackendKind, DeviceInfo, cuda_backend, host_backend};
+use super::{BackendKind, DeviceInfo, cuda_backend, hip_backend, host_backend};
 
 /// One place that was looked at for a library, and what came of it.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -35,12 +35,6 @@ pub(super) fn survey_backend(backend: BackendKind) -> BackendSurvey {
     match backend {
         BackendKind::Cuda => cuda_backend::survey(),
         BackendKind::Host => host_backend::survey(),
-        BackendKind::Hip => BackendSurvey {
-            backend,
-            runtime: None,
-            devices: Vec::new(),
-            absence: Some("this build has no hip backend".to_owned()),
-            attempts: Vec::new(),
-        },
+        BackendKind::Hip => hip_backend::survey(),
     }
 }

@@ -62,6 +62,11 @@ impl KernelCache {
         Self { folder }
     }
 
+    /// A cache that keeps nothing.
+    pub fn none() -> Self {
+        Self { folder: None }
+    }
+
     /// A cache in `folder`.
     #[cfg(test)]
     pub fn in_folder(folder: &std::path::Path) -> Self {

@@ -4,8 +4,7 @@ use std::fmt;
 use std::str::FromStr;
 use std::sync::Arc;
 
-use super::discovery::survey_backend;
-use super::{BackendError, BackendKind, Device, HostDevice, HostOptions, KernelLibrary, cuda_backend};
+use super::{BackendError, BackendKind, Device, HostDevice, HostOptions, KernelLibrary, cuda_backend, hip_backend};
 
 /// What `--device` may say.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -112,10 +111,7 @@ fn open_candidate(candidate: DeviceRequest, options: &OpenOptions) -> Result<Arc
         DeviceRequest::Auto | DeviceRequest::Host => {
             Ok(Arc::new(HostDevice::new(options.host, Arc::clone(&options.library))?))
         }
-        DeviceRequest::Hip(_) => Err(BackendError::NoSuchDevice {
-            requested: candidate.to_string(),
-            reason: survey_backend(BackendKind::Hip).absence.unwrap_or_default(),
-        }),
+        DeviceRequest::Hip(ordinal) => hip_backend::open(ordinal, &options.library),
     }
 }
 
