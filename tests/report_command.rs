@@ -104,6 +104,6 @@ fn damage_is_named_by_file_and_line() {
     fs::write(&verdicts, rows.replace(",passed,", ",fine,")).expect("writable");
     let refused = report(folder.path()).code(64);
     let message = text(&refused.get_output().stderr);
-    assert!(message.contains("verdicts.csv line 2: column status"), "{message}");
+    assert!(message.contains("verdicts.csv line 2: unknown variant `fine`"), "{message}");
     assert_eq!(message.lines().count(), 1, "one clear message: {message}");
 }
