@@ -1,10 +1,20 @@
 //! Every operation hipgauge knows, in the order that reports show them. A new operation is one line here.
 
+use crate::mlp::{RmsNorm, SwiGlu};
 use crate::operation::Operation;
 use crate::sampler::{FUSED_SAMPLER, TOP_K_SAMPLING, TOP_P_SAMPLING, TopK};
 
 /// All operations.
-pub const OPERATIONS: &[&dyn Operation] = &[&TopK, &TOP_K_SAMPLING, &TOP_P_SAMPLING, &FUSED_SAMPLER];
+pub const OPERATIONS: &[&dyn Operation] = &[
+    &RmsNorm::PLAIN,
+    &RmsNorm::WITH_RESIDUAL,
+    &SwiGlu::SEPARATE,
+    &SwiGlu::PACKED,
+    &TopK,
+    &TOP_K_SAMPLING,
+    &TOP_P_SAMPLING,
+    &FUSED_SAMPLER,
+];
 
 /// The operation of that name.
 pub fn find(name: &str) -> Option<&'static dyn Operation> {

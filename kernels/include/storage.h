@@ -114,9 +114,10 @@ HG_DEVICE void set_element(Vector16<T>& vector, uint32_t element, float value) {
     set_element_bits(vector, element, storage_bits(value, T{}));
 }
 
+// Bytes past the last multiple of 16.
 template <typename T>
-HG_DEVICE bool is_aligned16(const T* address) {
-    return reinterpret_cast<uint64_t>(address) % 16 == 0;
+HG_DEVICE uint32_t misalignment(const T* address) {
+    return uint32_t(reinterpret_cast<uint64_t>(address) % 16);
 }
 
 // The same, element by element, for addresses that are only aligned to T.
@@ -131,4 +132,18 @@ template <typename T>
 HG_DEVICE void store_elements(T* address, const Vector16<T>& vector) {
     HG_UNROLL
     for (uint32_t i = 0; i < Vector16<T>::COUNT; i++) address[i] = from_float<T>(get_element(vector, i));
+}
+
+// Either way, by what is known of the address.
+template <typename T>
+HG_DEVICE Vector16<T> load_vector_or_elements(const T* address, bool aligned) {
+    return aligned ? load_vector(address) : load_elements(address);
+}
+template <typename T>
+HG_DEVICE void store_vector_or_elements(T* address, const Vector16<T>& vector, bool aligned) {
+    if (aligned) {
+        store_vector(address, vector);
+    } else {
+        store_elements(address, vector);
+    }
 }
