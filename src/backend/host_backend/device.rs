@@ -58,7 +58,7 @@ impl HostDevice {
         if grid.contains(&0) || block.contains(&0) {
             return refuse(format!("grid {grid:?} and block {block:?} must not have a zero"));
         }
-        if !threads.is_some_and(|threads| threads <= MAX_THREADS_PER_BLOCK) {
+        if threads.is_none_or(|threads| threads > MAX_THREADS_PER_BLOCK) {
             return refuse(format!("block {block:?} has more than {MAX_THREADS_PER_BLOCK} threads"));
         }
         if grid[0] > i32::MAX as u32 || grid[1] > 0xffff || grid[2] > 0xffff {
