@@ -1,6 +1,7 @@
 //! Vendor libraries, looked for at run time.
 
 use std::ffi::OsString;
+use std::mem::ManuallyDrop;
 use std::path::{Path, PathBuf};
 
 use libloading::Library;
@@ -14,10 +15,11 @@ pub struct SearchPlan {
     attempts: Vec<Attempt>,
 }
 
-/// A library and where it was found.
+/// A library and where it was found. It stays loaded until the process ends: vendor libraries start threads
+/// and register exit handlers, which do not survive being unloaded.
 #[derive(Debug)]
 pub struct LoadedLibrary {
-    pub library: Library,
+    library: ManuallyDrop<Library>,
     pub place: String,
 }
 
@@ -33,7 +35,7 @@ impl SearchPlan {
     /// Tries each of `names` in a folder, or notes that the folder is not there.
     pub fn try_folder(&mut self, folder: &Path, names: &[&str]) {
         if !folder.is_dir() {
-            self.note(&folder.display().to_string(), "no such folder");
+            self.note(&format!("{}/{}*", folder.display(), names.first().unwrap_or(&"")), "no such folder");
             return;
         }
         for name in names {
@@ -46,7 +48,7 @@ impl SearchPlan {
     pub fn try_pattern(&mut self, pattern: &str, names: &[&str]) {
         let mut folders: Vec<PathBuf> = glob::glob(pattern).into_iter().flatten().flatten().collect();
         if folders.is_empty() {
-            self.note(pattern, "no such folder");
+            self.note(&format!("{pattern}/{}*", names.first().unwrap_or(&"")), "no such folder");
         }
         folders.sort();
         for folder in folders.iter().rev() {
@@ -67,7 +69,7 @@ impl SearchPlan {
             match unsafe { Library::new(&candidate) } {
                 Ok(library) => {
                     self.note(&place, "loaded");
-                    return (Some(LoadedLibrary { library, place }), self.attempts);
+                    return (Some(LoadedLibrary { library: ManuallyDrop::new(library), place }), self.attempts);
                 }
                 Err(error) => self.note(&place, &reason(&error)),
             }
@@ -86,8 +88,8 @@ impl LoadedLibrary {
     /// # Safety
     /// `F` is the function pointer type that the vendor documents for `name`.
     pub unsafe fn function<F: Copy>(&self, name: &str) -> Option<F> {
-        // SAFETY: the caller vouches for the type. The pointer stays valid because every LoadedLibrary is
-        // kept until the process ends.
+        // SAFETY: the caller vouches for the type. The pointer stays valid because the library is never
+        // unloaded.
         unsafe { self.library.get::<F>(name) }.ok().map(|symbol| *symbol)
     }
 }

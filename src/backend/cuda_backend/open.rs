@@ -83,9 +83,7 @@ fn load_driver(attempts: &mut Vec<Attempt>) -> Result<Driver, String> {
             return Err(format!("{} has no {function}: the driver is too old, install 470 or newer", library.place));
         }
     }
-    // cudarc opens the library by name; one that is loaded already is found by its name wherever it lies, so
-    // it must stay loaded.
-    std::mem::forget(library);
+    // cudarc opens the library by name; one that is loaded already is found by its name wherever it lies.
     // SAFETY: opens libraries by the driver's names.
     if !unsafe { sys::is_culib_present() } {
         return Err("libcuda.so.1 loaded but is not named so: put its folder on LD_LIBRARY_PATH".to_owned());
