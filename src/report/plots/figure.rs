@@ -64,6 +64,14 @@ impl Quantity {
         }
     }
 
+    /// The values that the axis has to span: the point's, and the ends of its interval.
+    fn ends(self, point: &Point) -> Vec<f64> {
+        match self {
+            Quantity::Latency => vec![point.us, point.ci_low_us, point.ci_high_us],
+            Quantity::Bandwidth => point.gbps.into_iter().collect(),
+        }
+    }
+
     const fn label(self, emulated: bool) -> &'static str {
         match (self, emulated) {
             (Quantity::Latency, false) => "median time per launch (µs)",
@@ -145,7 +153,7 @@ impl Plan {
         let ticks = if self.panels.len() == 1 { 16 } else { 8 };
         let roof = self.roof_gbps.filter(|_| quantity == Quantity::Bandwidth);
         let x = Axis::over(points().map(|point| point.bytes), Unit::Bytes, ticks);
-        let y = Axis::over(points().filter_map(|point| quantity.of(point)).chain(roof), Unit::Number, 10);
+        let y = Axis::over(points().flat_map(|point| quantity.ends(point)).chain(roof), Unit::Number, 10);
         let (Some(x), Some(y)) = (x, y) else { return Ok(()) };
         let mut chart = ChartBuilder::on(area)
             .margin(10 * scale)
