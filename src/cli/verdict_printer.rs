@@ -93,7 +93,7 @@ impl VerdictSink for VerdictPrinter {
 
 fn summary_table(summary: &Summary) -> Table {
     let mut table = Table::new();
-    table.load_style(presets::UTF8_HORIZONTAL_ONLY);
+    table.load_style(presets::UTF8_FULL_CONDENSED);
     table.set_header(["operation", "dtype", "passed", "failed", "errored", "skipped", "worst ULP", "seconds"]);
     for row in &summary.operations {
         table.add_row([
