@@ -75,7 +75,6 @@ impl DeviceArguments {
             wave_size: self.wave.map_or(default.wave_size, Wave::threads),
             schedule: self.schedule.unwrap_or(default.schedule),
             memory_check: self.memory_check.unwrap_or(memory_check) == Switch::On,
-            ..default
         };
         let selection = open(&self.device, &OpenOptions { library: Arc::new(library), host })
             .map_err(|error| Failure::new(exit_of_backend(&error), error))?;
