@@ -4,7 +4,7 @@ use std::fmt;
 use std::time::Duration;
 
 use super::TimerSettings;
-use super::statistics::{relative_standard_error, sorted};
+use super::statistics::{correlated_error_of_median, median, sorted};
 
 /// Why measuring stopped.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -49,9 +49,37 @@ pub(super) fn decide(
     if !out_of_budget && !accepted.len().is_multiple_of((accepted.len() / 10).max(1)) {
         return None;
     }
-    let relative_error = relative_standard_error(&sorted(accepted)).unwrap_or(f64::INFINITY);
+    let relative_error = relative_error_of_median(accepted).unwrap_or(f64::INFINITY);
     if relative_error <= settings.relative_error {
         return Some(StopReason::Converged);
     }
     out_of_budget.then_some(StopReason::StillNoisy { relative_error, wanted: settings.relative_error })
+}
+
+/// Standard error of the median as a share of it, for samples in the order they were taken: samples that
+/// resemble their neighbours count for fewer.
+fn relative_error_of_median(accepted: &[f64]) -> Option<f64> {
+    Some(correlated_error_of_median(accepted)? / median(&sorted(accepted))?)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::mock_device::gpu_info;
+    use super::*;
+
+    #[test]
+    fn samples_that_drift_are_worth_fewer_than_the_same_ones_mixed() {
+        let settings = TimerSettings::for_device(&gpu_info());
+        // 600 samples within 3 % of each other. In a drift they stay on one side of the median for 300 in a row.
+        let drift: Vec<f64> = (0..600).map(|i| 10e-6 * (1.0 + f64::from(i) / 20_000.0)).collect();
+        let mixed: Vec<f64> = (0..600).map(|i| drift[i * 77 % 600]).collect();
+        let elapsed = settings.time_limit / 2;
+        assert_eq!(decide(&settings, &mixed, mixed.len(), elapsed), Some(StopReason::Converged));
+        assert_eq!(decide(&settings, &drift, drift.len(), elapsed), None);
+        let stop = decide(&settings, &drift, drift.len(), settings.time_limit);
+        assert!(
+            matches!(stop, Some(StopReason::StillNoisy { relative_error, .. }) if relative_error > 0.005),
+            "{stop:?}"
+        );
+    }
 }

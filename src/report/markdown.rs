@@ -51,7 +51,8 @@ pub fn render_markdown(run: &RunData) -> String {
             for one in run.measurements.iter().filter(|one| one.mode == mode) {
                 let gbps = one.gbps.map_or(String::new(), |gbps| format!("{gbps:.1}"));
                 let share = one.roof_share.map_or(String::new(), |share| format!("{:.1} %", share * 100.0));
-                let interval = format!("{:.3} – {:.3}", one.ci_low_us, one.ci_high_us);
+                let interval = one.interval_us();
+                let interval = interval.map_or(String::new(), |ends| format!("{:.3} – {:.3}", ends.low, ends.high));
                 line(format!("| `{}` | {mode} | {:.3} | {interval} | {gbps} | {share} |", one.case, one.median_us));
             }
         }

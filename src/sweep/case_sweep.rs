@@ -4,8 +4,6 @@ use std::io;
 use std::ops::ControlFlow;
 use std::sync::atomic::{AtomicBool, Ordering};
 
-use sha2::{Digest, Sha256};
-
 use crate::backend::{BackendError, DeviceInfo};
 use crate::operation::{BindError, Case, Cost, TensorRole};
 use crate::profiling::{KernelTimer, Mode, Roofs, Rotation, SampleSet, StopReason, Workload};
@@ -66,7 +64,7 @@ pub(super) fn sweep_case(
     }
     let surroundings = Surroundings { device: timer.device().info(), roofs, exceeds_caches: rotation.exceeds_caches() };
     for set in &sets {
-        let Some(measurement) = Measurement::new(case, set, &surroundings, seed_of(&id, set.mode)) else {
+        let Some(measurement) = Measurement::new(case, set, &surroundings) else {
             return Ok(CaseEnd::Refused(no_sample(set)));
         };
         sink.measurement(&measurement)?;
@@ -148,10 +146,4 @@ fn check_outputs(case: &Case, rotation: &Rotation, inputs: &[HostTensor]) -> Res
         }
     }
     Ok(None)
-}
-
-/// The bootstrap's seed: the same rows give the same interval whenever they are summarised.
-fn seed_of(case: &str, mode: Mode) -> u64 {
-    let digest = Sha256::new().chain_update(case).chain_update(mode.name()).finalize();
-    u64::from_le_bytes(digest[..8].try_into().expect("a digest has 32 bytes"))
 }

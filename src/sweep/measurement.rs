@@ -6,6 +6,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::backend::DeviceInfo;
 use crate::operation::Case;
+use crate::profiling::statistics::Interval;
 use crate::profiling::{Mode, Roofs, SampleSet, SampleSummary, StopReason};
 
 /// Below this multiple of the empty launch a time says more about launching than about the kernel.
@@ -74,8 +75,9 @@ pub struct Measurement {
     /// Samples that did not count.
     pub rejected: u64,
     pub median_us: f64,
-    pub ci_low_us: f64,
-    pub ci_high_us: f64,
+    /// 95 % confidence interval of the median; none of too few samples.
+    pub ci_low_us: Option<f64>,
+    pub ci_high_us: Option<f64>,
     pub min_us: f64,
     pub p5_us: f64,
     pub p95_us: f64,
@@ -108,8 +110,8 @@ pub(super) struct Surroundings<'a> {
 
 impl Measurement {
     /// `None` when no sample was accepted.
-    pub(super) fn new(case: &Case, samples: &SampleSet, surroundings: &Surroundings<'_>, seed: u64) -> Option<Self> {
-        let summary = SampleSummary::new(samples, seed)?;
+    pub(super) fn new(case: &Case, samples: &SampleSet, surroundings: &Surroundings<'_>) -> Option<Self> {
+        let summary = SampleSummary::new(samples)?;
         let cost = case.operation.cost(&case.problem);
         let emulated = surroundings.device.emulated;
         let seconds = summary.median_us * 1e-6;
@@ -141,8 +143,8 @@ impl Measurement {
             n: summary.count as u64,
             rejected: u64::from(samples.rejected()),
             median_us: summary.median_us,
-            ci_low_us: summary.ci_low_us,
-            ci_high_us: summary.ci_high_us,
+            ci_low_us: summary.interval_us.map(|interval| interval.low),
+            ci_high_us: summary.interval_us.map(|interval| interval.high),
             min_us: summary.min_us,
             p5_us: summary.p5_us,
             p95_us: summary.p95_us,
@@ -157,5 +159,10 @@ impl Measurement {
             flags: flags.join(" "),
             emulated,
         })
+    }
+
+    /// The 95 % confidence interval of the median, in microseconds.
+    pub fn interval_us(&self) -> Option<Interval> {
+        self.ci_low_us.zip(self.ci_high_us).map(|(low, high)| Interval { low, high })
     }
 }

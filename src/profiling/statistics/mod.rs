@@ -35,5 +35,5 @@ pub use moments::{mean, variance};
 pub use quantile::{median, percentile, sorted};
 pub use random::SplitMix64;
 pub use signed_rank::{SignedRank, signed_rank, signed_rank_by};
-pub use spread::{median_absolute_deviation, relative_standard_error, standard_error_of_median};
+pub use spread::{median_absolute_deviation, standard_error_of_median};
 pub use welch::{Welch, welch};

@@ -28,7 +28,10 @@ const TIMING: &[(&str, &str)] = &[
         "Hot",
         "launches back to back over copies of the buffers in turn, time over launches; median of the accepted samples",
     ),
-    ("95 % interval", "bootstrap confidence interval of the median, 1,000 resamples, seeded"),
+    (
+        "95 % interval",
+        "confidence interval of the median from the samples' ranks, wider where samples resemble their neighbours; none of too few",
+    ),
     (
         "Samples",
         "accepted samples; in brackets those that were rejected because they were not positive or beat the roof",

@@ -61,11 +61,12 @@ fn pairs(measurements: &[Measurement]) -> Vec<Pair<'_>> {
 
 fn row(pair: &Pair<'_>, emulated: bool) -> Markup {
     let time = |one: Option<&Measurement>| {
-        let interval = one.map(|one| (one.ci_high_us - one.ci_low_us) / one.median_us);
+        let interval = one.and_then(Measurement::interval_us);
+        let share = interval.zip(one).map(|(interval, one)| interval.width() / one.median_us);
         html! {
             (number_cell(one.map(|one| one.median_us), &one.map_or(String::new(), |one| significant(one.median_us))))
-            (number_cell(interval, &one.map_or(String::new(), |one| {
-                format!("{} – {}", significant(one.ci_low_us), significant(one.ci_high_us))
+            (number_cell(share, &interval.map_or(String::new(), |interval| {
+                format!("{} – {}", significant(interval.low), significant(interval.high))
             })))
         }
     };

@@ -67,7 +67,10 @@ impl Quantity {
     /// The values that the axis has to span: the point's, and the ends of its interval.
     fn ends(self, point: &Point) -> Vec<f64> {
         match self {
-            Quantity::Latency => vec![point.us, point.ci_low_us, point.ci_high_us],
+            Quantity::Latency => {
+                let interval = point.interval_us.map(|interval| [interval.low, interval.high]);
+                std::iter::once(point.us).chain(interval.into_iter().flatten()).collect()
+            }
             Quantity::Bandwidth => point.gbps.into_iter().collect(),
         }
     }
@@ -191,8 +194,9 @@ impl Plan {
                 }
             }
             if quantity == Quantity::Latency {
-                let bars = series.points.iter().filter(|point| point.ci_low_us > 0.0).map(|point| {
-                    PathElement::new([(point.bytes, point.ci_low_us), (point.bytes, point.ci_high_us)], style)
+                let bars = series.points.iter().filter_map(|point| {
+                    let interval = point.interval_us.filter(|interval| interval.low > 0.0)?;
+                    Some(PathElement::new([(point.bytes, interval.low), (point.bytes, interval.high)], style))
                 });
                 chart.draw_series(bars)?;
             }

@@ -1,6 +1,7 @@
 //! Measurements grouped into the lines of a plot.
 
 use crate::profiling::Mode;
+use crate::profiling::statistics::Interval;
 use crate::sweep::Measurement;
 
 use super::palette::SERIES;
@@ -11,8 +12,7 @@ pub struct Point {
     /// Algorithmic bytes.
     pub bytes: f64,
     pub us: f64,
-    pub ci_low_us: f64,
-    pub ci_high_us: f64,
+    pub interval_us: Option<Interval>,
     pub gbps: Option<f64>,
 }
 
@@ -69,8 +69,7 @@ fn collect(measurements: &[&Measurement], labels: &[String], label_of: &dyn Fn(&
                 .map(|measurement| Point {
                     bytes: measurement.bytes as f64,
                     us: measurement.median_us,
-                    ci_low_us: measurement.ci_low_us,
-                    ci_high_us: measurement.ci_high_us,
+                    interval_us: measurement.interval_us(),
                     gbps: measurement.gbps,
                 })
                 .collect();
