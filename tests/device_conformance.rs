@@ -198,8 +198,8 @@ fn grids_and_blocks_have_three_dimensions() {
         let mut expected = Vec::new();
         for b in 0..24 {
             for t in 0..64 {
-                let block_part = b % 3 | (b / 3 % 2) << 4 | (b / 6) << 8;
-                expected.push(block_part | (t % 4) << 12 | (t / 4 % 8) << 16 | (t / 32) << 20);
+                let block_part = (b % 3) | ((b / 3 % 2) << 4) | ((b / 6) << 8);
+                expected.push(block_part | ((t % 4) << 12) | ((t / 4 % 8) << 16) | ((t / 32) << 20));
             }
         }
         assert_eq!(download::<u32>(device, &y), expected, "{}", device.info().id);

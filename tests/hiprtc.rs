@@ -6,7 +6,7 @@ use std::path::Path;
 
 use hipgauge::backend::{KernelLibrary, compile_with_hiprtc};
 
-const ARCHITECTURES: [&str; 3] = ["gfx90a", "gfx942:sramecc+:xnack-", "gfx1100"];
+const ARCHITECTURES: [&str; 4] = ["gfx90a", "gfx942:sramecc+:xnack-", "gfx1100", "gfx1201"];
 
 #[test]
 fn hiprtc_compiles_every_kernel_through_the_runtime_table() {

@@ -39,7 +39,10 @@ pub enum BackendError {
     )]
     TimedOut { device: String, kernel: String, seconds: f64 },
 
-    /// The host emulator caught the kernel doing something that is undefined on a GPU.
+    #[error("{device} is lost to this process: {cause}; run the cases that are left again, without that one")]
+    DeviceLost { device: String, cause: String },
+
+    /// The kernel did something that is undefined on a GPU: the host emulator caught it, or the GPU stopped.
     #[error("{kernel}: {fault}")]
     KernelFault { kernel: String, fault: String },
 

@@ -56,8 +56,10 @@ impl SearchPlan {
         }
     }
 
-    /// Loads the first candidate that loads. Gives every attempt, with what the loader said.
-    pub fn load(mut self) -> (Option<LoadedLibrary>, Vec<Attempt>) {
+    /// Loads the first candidate that loads, or says in one line why there is none: `missing` if there is no
+    /// such file, else the first file that is there but is no use. Gives every attempt, with what the loader said.
+    pub fn load(mut self, missing: &str) -> (Result<LoadedLibrary, String>, Vec<Attempt>) {
+        let mut unusable = None;
         for candidate in std::mem::take(&mut self.candidates) {
             let place = candidate.to_string_lossy().into_owned();
             if place.contains('/') && !Path::new(&candidate).exists() {
@@ -69,12 +71,21 @@ impl SearchPlan {
             match unsafe { Library::new(&candidate) } {
                 Ok(library) => {
                     self.note(&place, "loaded");
-                    return (Some(LoadedLibrary { library: ManuallyDrop::new(library), place }), self.attempts);
+                    return (Ok(LoadedLibrary { library: ManuallyDrop::new(library), place }), self.attempts);
                 }
-                Err(error) => self.note(&place, &reason(&error)),
+                Err(error) => {
+                    let reason = reason(&place, &error);
+                    // The loader found no such file; a name before this would be that of a library it needs.
+                    if !reason.starts_with("cannot open shared object file") {
+                        unusable.get_or_insert_with(|| {
+                            format!("{place} is there but does not load ({reason}): install it again, or point to another one")
+                        });
+                    }
+                    self.note(&place, &reason);
+                }
             }
         }
-        (None, self.attempts)
+        (Err(unusable.unwrap_or_else(|| missing.to_owned())), self.attempts)
     }
 
     fn note(&mut self, place: &str, outcome: &str) {
@@ -94,10 +105,14 @@ impl LoadedLibrary {
     }
 }
 
-/// The loader's words, without the library's wrapping.
-fn reason(error: &libloading::Error) -> String {
+/// The loader's words, without the wrapping of `libloading` and the name that it was asked for.
+fn reason(place: &str, error: &libloading::Error) -> String {
     use std::error::Error;
-    error.source().map_or_else(|| error.to_string(), |source| source.to_string())
+    let words = error.source().map_or_else(|| error.to_string(), |source| source.to_string());
+    match words.strip_prefix(place).and_then(|rest| rest.strip_prefix(": ")) {
+        Some(cause) => cause.to_owned(),
+        None => words,
+    }
 }
 
 #[cfg(test)]
@@ -112,21 +127,30 @@ mod tests {
         plan.try_folder(&folder.path().join("absent"), &["libbroken.so"]);
         plan.try_folder(folder.path(), &["libbroken.so", "libmissing.so"]);
         plan.try_file("libhipgauge-no-such.so");
-        let (library, attempts) = plan.load();
-        assert!(library.is_none());
+        let (library, attempts) = plan.load("not found");
+        let reason = library.expect_err("nothing here is a library");
+        assert!(reason.contains("libbroken.so is there but does not load"), "{reason}");
         let outcomes: Vec<_> = attempts.iter().map(|attempt| attempt.outcome.as_str()).collect();
         assert_eq!(outcomes.len(), 4, "{attempts:?}");
         assert_eq!(outcomes[0], "no such folder");
-        assert!(outcomes[1].contains("libbroken.so"), "the loader's words: {outcomes:?}");
+        assert!(outcomes[1].contains("file too short"), "the loader's words: {outcomes:?}");
         assert_eq!(outcomes[2], "no such file");
         assert!(outcomes[3].contains("cannot open shared object file"), "{outcomes:?}");
+    }
+
+    #[test]
+    fn a_library_that_is_nowhere_is_missing_and_not_broken() {
+        let mut plan = SearchPlan::default();
+        plan.try_file("libhipgauge-no-such.so");
+        plan.try_file("/no-such-folder/libhipgauge-no-such.so");
+        assert_eq!(plan.load("not found").0.expect_err("there is none"), "not found");
     }
 
     #[test]
     fn a_library_that_is_there_is_loaded_and_lacks_unknown_symbols() {
         let mut plan = SearchPlan::default();
         plan.try_file("libc.so.6");
-        let (library, attempts) = plan.load();
+        let (library, attempts) = plan.load("not found");
         assert_eq!(attempts.last().unwrap().outcome, "loaded");
         let library = library.unwrap();
         // SAFETY: only the presence of the symbols is looked at.

@@ -8,7 +8,7 @@ use cudarc::driver::sys::{
     CUstream_flags, CUstreamCaptureMode,
 };
 
-use crate::backend::gpu::{DriverError, GpuDriver, Handle};
+use crate::backend::gpu::{DriverError, ErrorKind, GpuDriver, Handle};
 use crate::backend::{KernelAttributes, LaunchDimensions};
 
 type Result<T> = std::result::Result<T, DriverError>;
@@ -50,8 +50,31 @@ pub fn check(call: &'static str, status: CUresult) -> Result<()> {
         call,
         code: status as i64,
         message: format!("{}: {}", text(sys::cuGetErrorName), text(sys::cuGetErrorString)),
-        out_of_memory: status == CUresult::CUDA_ERROR_OUT_OF_MEMORY,
+        kind: kind(status),
     })
+}
+
+/// Which errors the driver documents as leaving the process in an inconsistent state.
+fn kind(status: CUresult) -> ErrorKind {
+    use CUresult::*;
+    match status {
+        CUDA_ERROR_OUT_OF_MEMORY => ErrorKind::OutOfMemory,
+        CUDA_ERROR_ILLEGAL_ADDRESS
+        | CUDA_ERROR_LAUNCH_FAILED
+        | CUDA_ERROR_ASSERT
+        | CUDA_ERROR_HARDWARE_STACK_ERROR
+        | CUDA_ERROR_ILLEGAL_INSTRUCTION
+        | CUDA_ERROR_MISALIGNED_ADDRESS
+        | CUDA_ERROR_INVALID_ADDRESS_SPACE
+        | CUDA_ERROR_INVALID_PC => ErrorKind::KernelFault,
+        CUDA_ERROR_ECC_UNCORRECTABLE
+        | CUDA_ERROR_NVLINK_UNCORRECTABLE
+        | CUDA_ERROR_LAUNCH_TIMEOUT
+        | CUDA_ERROR_CONTEXT_IS_DESTROYED
+        | CUDA_ERROR_CONTAINED
+        | CUDA_ERROR_EXTERNAL_DEVICE => ErrorKind::DeviceLost,
+        _ => ErrorKind::Refused,
+    }
 }
 
 /// Calls a driver function by name and checks its status. The macro's users vouch for the arguments.
@@ -77,7 +100,7 @@ impl CudaDriver {
             call: ELAPSED_TIME,
             code: CUresult::CUDA_ERROR_NOT_FOUND as i64,
             message: error.to_string(),
-            out_of_memory: false,
+            kind: ErrorKind::Refused,
         })?;
         Ok(Self { device, context, elapsed_time })
     }

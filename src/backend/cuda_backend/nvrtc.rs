@@ -30,18 +30,16 @@ pub fn load(driver_major: u32) -> (Result<Arc<RuntimeCompiler>, String>, Vec<Att
         _ => format!("libnvrtc.so.{major}"),
     });
     let names: Vec<String> = versions.chain(["libnvrtc.so".to_owned()]).collect();
-    let (library, attempts) = search_plan(&names).load();
-    let compiler = match library {
-        None => Err(format!(
-            "NVRTC was not found: install the CUDA toolkit or `pip install nvidia-cuda-nvrtc`, \
-             or set {OVERRIDE} to the full path of libnvrtc.so"
-        )),
-        Some(library) => {
-            load_builtins(&library);
-            RuntimeCompiler::new(library, Spelling::NVRTC).map(Arc::new)
-        }
-    };
-    (compiler, attempts)
+    let missing = format!(
+        "NVRTC was not found: install the CUDA toolkit or `pip install nvidia-cuda-nvrtc`, \
+         or set {OVERRIDE} to the full path of libnvrtc.so"
+    );
+    let (library, attempts) = search_plan(&names).load(&missing);
+    let compiler = library.and_then(|library| {
+        load_builtins(&library);
+        RuntimeCompiler::new(library, Spelling::NVRTC)
+    });
+    (compiler.map(Arc::new), attempts)
 }
 
 fn search_plan(names: &[String]) -> SearchPlan {

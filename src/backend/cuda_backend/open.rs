@@ -74,9 +74,9 @@ fn load_driver(attempts: &mut Vec<Attempt>) -> Result<Driver, String> {
     for folder in ["/usr/local/nvidia/lib64", "/usr/lib/wsl/lib", "/usr/lib/x86_64-linux-gnu", "/usr/lib64"] {
         plan.try_folder(folder.as_ref(), &["libcuda.so.1"]);
     }
-    let (library, tried) = plan.load();
+    let (library, tried) = plan.load("the NVIDIA driver library libcuda.so.1 was not found: install the driver");
     attempts.extend(tried);
-    let library = library.ok_or("the NVIDIA driver library libcuda.so.1 was not found: install the driver")?;
+    let library = library?;
     for function in FUNCTIONS {
         // SAFETY: only the symbol's presence is looked at.
         if unsafe { library.function::<unsafe extern "C" fn()>(function) }.is_none() {
@@ -88,25 +88,35 @@ fn load_driver(attempts: &mut Vec<Attempt>) -> Result<Driver, String> {
     if !unsafe { sys::is_culib_present() } {
         return Err("libcuda.so.1 loaded but is not named so: put its folder on LD_LIBRARY_PATH".to_owned());
     }
-    count_devices()
+    count_devices(&library.place)
 }
 
-fn count_devices() -> Result<Driver, String> {
-    let line = |error: DriverError| format!("{} failed: {} ({})", error.call, error.code, error.message);
+/// `place` is where the library was found, for messages.
+fn count_devices(place: &str) -> Result<Driver, String> {
+    let line = |error: DriverError| {
+        format!(
+            "the NVIDIA driver was loaded from {place} but {} failed: {} ({}); check nvidia-smi and CUDA_VISIBLE_DEVICES",
+            error.call, error.code, error.message
+        )
+    };
     let (mut version, mut devices) = (0, 0);
     // SAFETY: the results are writable integers; cuDriverGetVersion may be called before cuInit.
     unsafe {
         check("cuDriverGetVersion", sys::cuDriverGetVersion(&mut version)).map_err(line)?;
         if version < OLDEST_VERSION {
             let (found, oldest) = (version_text(version), version_text(OLDEST_VERSION));
-            return Err(format!("the driver is too old: it knows CUDA {found}, {oldest} is needed"));
+            return Err(format!(
+                "the driver {place} is too old: it knows CUDA {found}, install one for {oldest} or newer"
+            ));
         }
         check("cuInit", sys::cuInit(0)).map_err(line)?;
         check("cuDeviceGetCount", sys::cuDeviceGetCount(&mut devices)).map_err(line)?;
     }
     match usize::try_from(devices) {
         Ok(devices) if devices > 0 => Ok(Driver { version, devices }),
-        _ => Err("the driver reports no device: check CUDA_VISIBLE_DEVICES and nvidia-smi".to_owned()),
+        _ => Err(format!(
+            "the NVIDIA driver was loaded from {place} but reports 0 devices; check nvidia-smi and CUDA_VISIBLE_DEVICES"
+        )),
     }
 }
 

@@ -4,6 +4,7 @@ use std::ffi::{CStr, c_char};
 
 use cudarc::driver::sys::{self, CUdevice, CUdevice_attribute as Attribute, CUresult};
 
+use crate::backend::telemetry::PCI_BUS_ID_DETAIL;
 use crate::backend::{BackendKind, DeviceInfo};
 
 use super::driver::attribute;
@@ -45,7 +46,7 @@ pub fn describe(ordinal: usize, device: CUdevice, driver_version: i32, compiler:
         emulated: false,
         details: vec![
             ("ecc".to_owned(), ecc.to_owned()),
-            ("pci".to_owned(), format!("{domain:04x}:{bus:02x}:{slot:02x}.0")),
+            (PCI_BUS_ID_DETAIL.to_owned(), format!("{domain:04x}:{bus:02x}:{slot:02x}.0")),
         ],
     }
 }

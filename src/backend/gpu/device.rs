@@ -59,7 +59,7 @@ impl<D: GpuDriver> GpuDevice<D> {
         // SAFETY: the caller got the range from a live buffer or its fences; the pool keeps freed memory
         // mapped, and the stream runs this before anything that is enqueued for a later owner.
         let filled = unsafe { self.stream.driver.fill(address, value, bytes, self.stream.handle) };
-        filled.map_err(|error| error.on(&self.info.id, format!("{bytes} bytes of {label}")))
+        filled.map_err(|error| self.stream.error(error, format!("{bytes} bytes of {label}")))
     }
 
     fn read(&self, address: u64, destination: &mut [u8], label: &str) -> Result<(), BackendError> {
@@ -68,7 +68,7 @@ impl<D: GpuDriver> GpuDevice<D> {
         let (driver, to) = (&self.stream.driver, destination.as_mut_ptr().cast::<c_void>());
         // SAFETY: the range is inside a live allocation, and `destination` stays borrowed until the copy has run.
         let copied = unsafe { driver.copy_to_host(to, address, destination.len(), self.stream.handle) };
-        copied.map_err(|error| error.on(&self.info.id, format!("{} bytes of {label}", destination.len())))?;
+        copied.map_err(|error| self.stream.error(error, format!("{} bytes of {label}", destination.len())))?;
         self.finish_copy()
     }
 
@@ -162,7 +162,7 @@ impl<D: GpuDriver> Device for GpuDevice<D> {
         let (driver, from) = (&self.stream.driver, source.as_ptr().cast::<c_void>());
         // SAFETY: `range` checked the destination, and `source` stays borrowed until the copy has run.
         let copied = unsafe { driver.copy_to_device(address, from, source.len(), self.stream.handle) };
-        copied.map_err(|error| error.on(&self.info.id, format!("{} bytes to {destination:?}", source.len())))?;
+        copied.map_err(|error| self.stream.error(error, format!("{} bytes to {destination:?}", source.len())))?;
         self.finish_copy()
     }
 
@@ -194,7 +194,7 @@ impl<D: GpuDriver> Device for GpuDevice<D> {
         self.stream.keep_for_graph(None, [destination, source].into_iter());
         // SAFETY: `range` checked both ends; freed memory stays mapped until the stream has run.
         let copied = unsafe { self.stream.driver.copy_on_device(to, from, bytes, self.stream.handle) };
-        copied.map_err(|error| error.on(&self.info.id, format!("{bytes} bytes, {source:?} to {destination:?}")))
+        copied.map_err(|error| self.stream.error(error, format!("{bytes} bytes, {source:?} to {destination:?}")))
     }
 
     fn fill(&self, buffer: &Buffer, offset: usize, bytes: usize, value: u8) -> Result<(), BackendError> {
@@ -244,7 +244,7 @@ impl<D: GpuDriver> Device for GpuDevice<D> {
             // any parameter has; the driver copies them before it returns.
             unsafe { self.stream.driver.launch(function, dimensions, parameters.as_mut_ptr(), self.stream.handle) }
         });
-        launched.map_err(|error| error.on(&self.info.id, format!("{} with {dimensions:?}", kernel.id)))
+        launched.map_err(|error| self.stream.error(error, format!("{} with {dimensions:?}", kernel.id)))
     }
 
     fn synchronize(&self) -> Result<(), BackendError> {

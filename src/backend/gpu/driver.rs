@@ -18,6 +18,18 @@ impl Handle {
     }
 }
 
+/// What a driver's error code means for what comes after it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum ErrorKind {
+    /// The call was refused; the device goes on.
+    Refused,
+    OutOfMemory,
+    /// An earlier kernel did something undefined, and every later call of this process fails.
+    KernelFault,
+    /// The device itself failed, and every later call of this process fails.
+    DeviceLost,
+}
+
 /// A driver call that did not succeed.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct DriverError {
@@ -25,11 +37,11 @@ pub struct DriverError {
     pub code: i64,
     /// The driver's name and text for the code.
     pub message: String,
-    pub out_of_memory: bool,
+    pub kind: ErrorKind,
 }
 
 impl DriverError {
-    /// The error of a device, with the arguments of the call.
+    /// The error of a device that is not used yet, with the arguments of the call.
     pub fn on(self, device: &str, arguments: String) -> BackendError {
         BackendError::Call {
             device: device.to_owned(),
@@ -37,7 +49,7 @@ impl DriverError {
             code: self.code,
             message: self.message,
             arguments,
-            advice: "if an earlier kernel faulted, the device is lost to this process: run the case alone",
+            advice: "run the case alone, and see the driver's log (dmesg) if it fails again",
         }
     }
 }

@@ -19,7 +19,7 @@ pub struct GpuEvent<D: GpuDriver> {
 impl<D: GpuDriver> GpuEvent<D> {
     pub fn new(stream: &Arc<Stream<D>>) -> Result<Self, BackendError> {
         stream.enter("create_event")?;
-        let handle = stream.driver.create_event().map_err(|error| error.on(&stream.device, "timing".to_owned()))?;
+        let handle = stream.driver.create_event().map_err(|error| stream.error(error, "timing".to_owned()))?;
         Ok(Self { stream: Arc::clone(stream), handle, recorded: AtomicBool::new(false) })
     }
 

@@ -5,7 +5,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use crate::backend::{AllocationLedger, BackendError, BufferStorage, FENCE_BYTES};
 
-use super::driver::GpuDriver;
+use super::driver::{ErrorKind, GpuDriver};
 use super::stream::Stream;
 
 /// Drivers hand out memory in pages of this size; large blocks are rounded up to it.
@@ -52,13 +52,13 @@ impl<D: GpuDriver> Memory<D> {
     fn allocate_block(&self, total: usize, bytes: usize, label: &str) -> Result<u64, BackendError> {
         let driver = &self.stream.driver;
         let mut outcome = driver.allocate(total);
-        if outcome.as_ref().is_err_and(|error| error.out_of_memory) {
+        if outcome.as_ref().is_err_and(|error| error.kind == ErrorKind::OutOfMemory) {
             self.release_freed();
             outcome = driver.allocate(total);
         }
-        outcome.map_err(|error| match error.out_of_memory {
-            true => self.ledger.out_of_memory(bytes, label),
-            false => error.on(&self.stream.device, format!("{total} bytes for {label}")),
+        outcome.map_err(|error| match error.kind {
+            ErrorKind::OutOfMemory => self.ledger.out_of_memory(bytes, label),
+            _ => self.stream.error(error, format!("{total} bytes for {label}")),
         })
     }
 

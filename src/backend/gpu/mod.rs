@@ -10,5 +10,5 @@ mod module;
 mod stream;
 
 pub use device::GpuDevice;
-pub use driver::{DriverError, GpuDriver, Handle};
+pub use driver::{DriverError, ErrorKind, GpuDriver, Handle};
 pub use module::CodeObjectSource;

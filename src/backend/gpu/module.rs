@@ -26,13 +26,13 @@ impl<D: GpuDriver> LoadedModule<D> {
         // SAFETY: the image is a code object from this device's compiler or build.rs, whole in memory; the
         // driver checks its format. The caller entered the stream.
         let handle = unsafe { stream.driver.load_module(image) };
-        let handle = handle.map_err(|error| error.on(&stream.device, format!("{name}, {} bytes", image.len())))?;
+        let handle = handle.map_err(|error| stream.error(error, format!("{name}, {} bytes", image.len())))?;
         Ok(Self { stream: Arc::clone(stream), handle })
     }
 
     pub fn kernel(self: &Arc<Self>, id: &KernelId) -> Result<Kernel, BackendError> {
         let driver = &self.stream.driver;
-        let failed = |error: DriverError| error.on(&self.stream.device, id.to_string());
+        let failed = |error: DriverError| self.stream.error(error, id.to_string());
         let name = CString::new(id.function.as_str()).map_err(|_| BackendError::InvalidUse {
             call: "load",
             problem: format!("{id} has a zero byte in its name"),

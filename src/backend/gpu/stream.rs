@@ -1,13 +1,13 @@
 //! The one stream of a GPU device, with a watchdog instead of blocking waits.
 
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::sync::{Mutex, MutexGuard, OnceLock, PoisonError};
 use std::thread::{self, ThreadId};
 use std::time::{Duration, Instant};
 
 use crate::backend::{BackendError, Buffer, Kernel};
 
-use super::driver::{DriverError, DriverResult, GpuDriver, Handle};
+use super::driver::{DriverError, DriverResult, ErrorKind, GpuDriver, Handle};
 
 /// Polling spins this long before it yields: most waits of a benchmark end within it.
 const SPIN: Duration = Duration::from_micros(200);
@@ -36,6 +36,9 @@ pub struct Stream<D: GpuDriver> {
     deadline: Mutex<Option<Duration>>,
     /// A wait ran into its deadline and the stream has not been seen idle since.
     hung: AtomicBool,
+    /// What ended the device for this process. Drivers repeat such an error at every later call, whatever it
+    /// is, so later calls are answered with this instead.
+    lost: OnceLock<String>,
     capture: Mutex<Option<Capture>>,
     /// What was enqueued last, for the message of a time-out.
     latest: Mutex<String>,
@@ -59,6 +62,7 @@ impl<D: GpuDriver> Stream<D> {
             device: device.to_owned(),
             deadline: Mutex::new(None),
             hung: AtomicBool::new(false),
+            lost: OnceLock::new(),
             capture: Mutex::new(None),
             latest: Mutex::new(String::from("nothing")),
         })
@@ -75,12 +79,15 @@ impl<D: GpuDriver> Stream<D> {
         {
             return Err(invalid(call, "another thread captures a graph on this device"));
         }
-        self.driver.make_current().map_err(|error| error.on(&self.device, String::new()))?;
+        if let Some(cause) = self.lost.get() {
+            return Err(self.lost_since(cause.clone()));
+        }
+        self.driver.make_current().map_err(|error| self.error(error, String::new()))?;
         if self.hung.load(Ordering::Relaxed) {
             // SAFETY: the stream lives as long as self, and the device is current.
             let idle = unsafe { self.driver.stream_is_idle(self.handle) };
             if !idle.map_err(|error| self.failed(error))? {
-                return Err(self.timed_out(Duration::ZERO));
+                return Err(self.lost_since(format!("{} ran past its deadline and still runs", lock(&self.latest))));
             }
             self.hung.store(false, Ordering::Relaxed);
         }
@@ -110,7 +117,7 @@ impl<D: GpuDriver> Stream<D> {
             let waited = started.elapsed();
             if limit.is_some_and(|limit| waited > limit) {
                 self.hung.store(true, Ordering::Relaxed);
-                return Err(self.timed_out(waited));
+                return Err(self.timed_out(limit.unwrap_or(waited)));
             }
             match waited {
                 short if short < SPIN => std::hint::spin_loop(),
@@ -122,9 +129,11 @@ impl<D: GpuDriver> Stream<D> {
     }
 
     /// Whether it is safe to give things back to the driver: the stream is idle or will be. After a hung
-    /// kernel it is not: freeing would wait for ever, so what belongs to it is left to the process's end.
+    /// kernel it is not: freeing would wait for ever, so what belongs to it is left to the process's end. A
+    /// lost device takes nothing back.
     pub fn may_free(&self) -> bool {
-        self.driver.make_current().is_ok()
+        self.lost.get().is_none()
+            && self.driver.make_current().is_ok()
             && (!self.hung.load(Ordering::Relaxed)
                 // SAFETY: the stream lives as long as self, and the device is current.
                 || unsafe { self.driver.stream_is_idle(self.handle) }.is_ok_and(|idle| idle))
@@ -157,16 +166,43 @@ impl<D: GpuDriver> Stream<D> {
 
     /// The error of a driver call that reports what earlier work did.
     pub fn failed(&self, error: DriverError) -> BackendError {
-        error.on(&self.device, format!("the stream, where {} was enqueued last", lock(&self.latest)))
+        let latest = lock(&self.latest).clone();
+        self.error(error, format!("the stream, where {latest} was enqueued last"))
     }
 
-    fn timed_out(&self, waited: Duration) -> BackendError {
-        let limit = *lock(&self.deadline);
-        BackendError::TimedOut {
-            device: self.device.clone(),
-            kernel: lock(&self.latest).clone(),
-            seconds: limit.unwrap_or(waited).as_secs_f64(),
+    /// The error of a driver call, with its arguments. Any call may be the one that reports what an earlier
+    /// kernel did.
+    pub fn error(&self, error: DriverError, arguments: String) -> BackendError {
+        let latest = lock(&self.latest).clone();
+        let said = format!("{} said {} ({})", error.call, error.code, error.message);
+        match error.kind {
+            ErrorKind::Refused | ErrorKind::OutOfMemory => error.on(&self.device, arguments),
+            ErrorKind::KernelFault => match self.lose(format!("{latest} stopped it: {said}")) {
+                Ok(()) => BackendError::KernelFault {
+                    kernel: latest,
+                    fault: format!("{} stopped: {said}; find the access with --device host", self.device),
+                },
+                Err(lost) => lost,
+            },
+            ErrorKind::DeviceLost => {
+                let cause = format!("{said}, where {latest} was enqueued last");
+                self.lose(cause.clone()).err().unwrap_or_else(|| self.lost_since(cause))
+            }
         }
+    }
+
+    /// Takes note of what ended the device; an earlier end is the error.
+    fn lose(&self, cause: String) -> Result<(), BackendError> {
+        self.lost.set(cause).map_err(|later| self.lost_since(self.lost.get().cloned().unwrap_or(later)))
+    }
+
+    fn lost_since(&self, cause: String) -> BackendError {
+        BackendError::DeviceLost { device: self.device.clone(), cause }
+    }
+
+    fn timed_out(&self, limit: Duration) -> BackendError {
+        let kernel = lock(&self.latest).clone();
+        BackendError::TimedOut { device: self.device.clone(), kernel, seconds: limit.as_secs_f64() }
     }
 }
 

@@ -6,7 +6,7 @@ use std::sync::Arc;
 
 use hip_sys::hipError_t;
 
-use crate::backend::gpu::{DriverError, GpuDriver, Handle};
+use crate::backend::gpu::{DriverError, ErrorKind, GpuDriver, Handle};
 use crate::backend::{KernelAttributes, LaunchDimensions};
 
 use super::table::{GraphTable, HipTable};
@@ -37,8 +37,23 @@ pub fn check(table: &HipTable, call: &'static str, status: hipError_t) -> Result
         call,
         code: i64::from(status),
         message: format!("{}: {}", text(table.hipGetErrorName), text(table.hipGetErrorString)),
-        out_of_memory: status == hip_sys::hipError_t_hipErrorOutOfMemory,
+        kind: kind(status),
     })
+}
+
+/// Which errors leave the process in an inconsistent state. Most memory faults do not come back as one: the
+/// ROCm runtime ends the process.
+fn kind(status: hipError_t) -> ErrorKind {
+    match status {
+        hip_sys::hipError_t_hipErrorOutOfMemory => ErrorKind::OutOfMemory,
+        hip_sys::hipError_t_hipErrorIllegalAddress
+        | hip_sys::hipError_t_hipErrorLaunchFailure
+        | hip_sys::hipError_t_hipErrorAssert => ErrorKind::KernelFault,
+        hip_sys::hipError_t_hipErrorECCNotCorrectable
+        | hip_sys::hipError_t_hipErrorLaunchTimeOut
+        | hip_sys::hipError_t_hipErrorContextIsDestroyed => ErrorKind::DeviceLost,
+        _ => ErrorKind::Refused,
+    }
 }
 
 /// Calls a function of the table by name and checks its status. The macro's users vouch for the arguments.
@@ -55,7 +70,7 @@ impl HipDriver {
             call: "hipStreamBeginCapture",
             code: i64::from(hip_sys::hipError_t_hipErrorNotSupported),
             message: "the runtime has no graphs".to_owned(),
-            out_of_memory: false,
+            kind: ErrorKind::Refused,
         })
     }
 

@@ -17,12 +17,9 @@ type Found<T> = (Result<Arc<T>, String>, Vec<Attempt>);
 pub fn load_runtime() -> &'static Found<HipTable> {
     static RUNTIME: OnceLock<Found<HipTable>> = OnceLock::new();
     RUNTIME.get_or_init(|| {
-        let (library, attempts) = search_plan("libamdhip64").load();
-        let table = match library {
-            None => Err("the HIP runtime libamdhip64.so was not found: install ROCm or set ROCM_PATH".to_owned()),
-            Some(library) => HipTable::new(library).map(Arc::new),
-        };
-        (table, attempts)
+        let missing = "the HIP runtime libamdhip64.so was not found: install ROCm or set ROCM_PATH";
+        let (library, attempts) = search_plan("libamdhip64").load(missing);
+        (library.and_then(HipTable::new).map(Arc::new), attempts)
     })
 }
 
@@ -30,12 +27,10 @@ pub fn load_runtime() -> &'static Found<HipTable> {
 pub fn load_compiler() -> &'static Found<RuntimeCompiler> {
     static COMPILER: OnceLock<Found<RuntimeCompiler>> = OnceLock::new();
     COMPILER.get_or_init(|| {
-        let (library, attempts) = search_plan("libhiprtc").load();
-        let compiler = match library {
-            None => Err("libhiprtc.so was not found: install ROCm's hiprtc or set ROCM_PATH".to_owned()),
-            Some(library) => RuntimeCompiler::new(library, Spelling::HIPRTC).map(Arc::new),
-        };
-        (compiler, attempts)
+        let missing = "libhiprtc.so was not found: install ROCm's hiprtc or set ROCM_PATH";
+        let (library, attempts) = search_plan("libhiprtc").load(missing);
+        let compiler = library.and_then(|library| RuntimeCompiler::new(library, Spelling::HIPRTC));
+        (compiler.map(Arc::new), attempts)
     })
 }
 

@@ -3,7 +3,7 @@
 use std::ffi::c_int;
 use std::sync::Arc;
 
-use crate::backend::gpu::{DriverError, GpuDevice};
+use crate::backend::gpu::{DriverError, ErrorKind, GpuDevice};
 use crate::backend::{BackendError, BackendKind, BackendSurvey, Device, KernelLibrary};
 
 use super::code_objects::HipCodeObjects;
@@ -35,7 +35,7 @@ fn count_devices(table: &HipTable) -> Result<c_int, String> {
         call: "hipGetDeviceCount",
         code: 0,
         message: "0 devices".to_owned(),
-        out_of_memory: false,
+        kind: ErrorKind::Refused,
     }))
 }
 

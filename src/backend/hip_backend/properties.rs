@@ -5,6 +5,7 @@ use std::ffi::{CStr, c_char, c_int};
 
 use hip_sys::hipDeviceAttribute_t;
 
+use crate::backend::telemetry::{PCI_BUS_ID_DETAIL, PciBusId};
 use crate::backend::{BackendKind, DeviceInfo};
 
 use super::architecture::{architecture, base};
@@ -32,18 +33,12 @@ pub fn describe(table: &HipTable, ordinal: c_int, compiler: &str) -> Result<(Dev
     let get = |attribute| attribute_value(table, attribute, ordinal);
     let full_architecture = architecture(table, ordinal)
         .ok_or_else(|| format!("hip:{ordinal} does not tell its architecture: update ROCm"))?;
-    let (domain, bus, slot) = (
-        get(hipDeviceAttribute_t_hipDeviceAttributePciDomainID),
-        get(hipDeviceAttribute_t_hipDeviceAttributePciBusId),
-        get(hipDeviceAttribute_t_hipDeviceAttributePciDeviceId),
-    );
-    let mut details = vec![
-        ("gcn_arch_name".to_owned(), full_architecture.clone()),
-        ("pci".to_owned(), format!("{domain:04x}:{bus:02x}:{slot:02x}.0")),
-    ];
+    let mut details = Vec::new();
     if let Ok(value) = env::var("HSA_OVERRIDE_GFX_VERSION") {
-        details.insert(0, ("HSA_OVERRIDE_GFX_VERSION".to_owned(), value));
+        details.push(("HSA_OVERRIDE_GFX_VERSION".to_owned(), value));
     }
+    details.push(("gcn_arch_name".to_owned(), full_architecture.clone()));
+    details.extend(pci_bus_id(table, ordinal).map(|id| (PCI_BUS_ID_DETAIL.to_owned(), id.to_string())));
     let info = DeviceInfo {
         id: format!("hip:{ordinal}"),
         backend: BackendKind::Hip,
@@ -88,6 +83,15 @@ fn name(table: &HipTable, ordinal: c_int) -> String {
     // SAFETY: the last byte stays zero.
     let text = unsafe { CStr::from_ptr(name.as_ptr()) }.to_string_lossy();
     if found.is_ok() && !text.is_empty() { text.into_owned() } else { "unknown".to_owned() }
+}
+
+/// `None` where the runtime does not tell: a made-up id would be some other device's.
+fn pci_bus_id(table: &HipTable, ordinal: c_int) -> Option<PciBusId> {
+    let mut text = [0 as c_char; 64];
+    // SAFETY: the runtime writes at most 63 bytes, and the last byte stays zero.
+    unsafe { call!(*table, hipDeviceGetPCIBusId(text.as_mut_ptr(), text.len() as c_int - 1, ordinal)) }.ok()?;
+    // SAFETY: see above.
+    unsafe { CStr::from_ptr(text.as_ptr()) }.to_str().ok()?.parse().ok()
 }
 
 fn memory_bytes(table: &HipTable, ordinal: c_int) -> u64 {

@@ -67,6 +67,7 @@ hip_table! {
     hipGetDeviceCount(*mut c_int) -> hipError_t;
     hipSetDevice(c_int) -> hipError_t;
     hipDeviceGetName(*mut c_char, c_int, c_int) -> hipError_t;
+    hipDeviceGetPCIBusId(*mut c_char, c_int, c_int) -> hipError_t;
     hipDeviceTotalMem(*mut usize, c_int) -> hipError_t;
     hipDeviceGetAttribute(*mut c_int, hipDeviceAttribute_t, c_int) -> hipError_t;
     hipRuntimeGetVersion(*mut c_int) -> hipError_t;
