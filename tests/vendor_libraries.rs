@@ -204,7 +204,7 @@ fn after_a_kernel_that_stopped_the_device_every_case_says_that_it_is_lost() {
     let stdout = text(&output.stdout);
     let mut lines: Vec<Value> = stdout.lines().map(|line| serde_json::from_str(line).expect("JSON")).collect();
     let summary = lines.pop().expect("a summary");
-    assert_eq!(summary["failed"], 1);
+    assert_eq!((&summary["failed"], &summary["device_choice"]["requested"]), (&1.into(), &"cuda:0".into()));
     let first = lines.remove(0);
     assert_eq!(first["status"], "failed", "{first}");
     let reason = first["reason"].as_str().expect("a text");
@@ -215,5 +215,34 @@ fn after_a_kernel_that_stopped_the_device_every_case_says_that_it_is_lost() {
         let reason = later["reason"].as_str().expect("a text");
         assert_eq!(later["status"], "errored", "{later}");
         assert!(reason.starts_with("cuda:0 is lost to this process: mlp/rms_norm:rms_norm"), "{reason}");
+    }
+}
+
+#[test]
+fn auto_says_what_it_chose_and_why_the_others_were_not_there() {
+    let rocm = Rocm::new(|library| build("hip_runtime.cpp", library, &[]));
+    let driver = Cuda::new(|library| build("cuda_driver.cpp", library, &["-DVERSION=11000"]));
+    let folder = tempfile::tempdir().expect("a temporary folder");
+    let out = folder.path().join("run");
+    let mut command = hipgauge(&["run", "--case", "rms_norm/f32/1x1/normal", "--format", "json", "--out"]);
+    command.arg(&out).env("ROCM_PATH", rocm.root.path()).env("LD_LIBRARY_PATH", driver.folder.path());
+    let output = run(&mut command);
+    let (stdout, stderr) = (text(&output.stdout), text(&output.stderr));
+    assert_eq!(output.status.code(), Some(0), "{stderr}");
+    let said: Vec<_> = stderr.lines().filter(|line| line.starts_with("device ")).collect();
+    assert_eq!(said.len(), 1, "{stderr}");
+    let (hip, cuda) = said[0]
+        .strip_prefix("device host, chosen by --device auto; no hip: ")
+        .and_then(|reasons| reasons.split_once("; no cuda: "))
+        .unwrap_or_else(|| panic!("{stderr}"));
+    assert!(hip.contains("said 0 devices") && cuda.contains("is too old"), "{stderr}");
+
+    let summary: Value = serde_json::from_str(stdout.lines().last().expect("a summary")).expect("JSON");
+    let record = fs::read_to_string(out.join("run.json")).expect("the run's record");
+    let record: Value = serde_json::from_str(&record).expect("JSON");
+    for choice in [&summary["device_choice"], &record["device_choice"]] {
+        assert_eq!(choice["requested"], "auto");
+        let expected = serde_json::json!([{ "backend": "hip", "reason": hip }, { "backend": "cuda", "reason": cuda }]);
+        assert_eq!(choice["passed_over"], expected);
     }
 }

@@ -34,4 +34,4 @@ pub use info::{BackendKind, DeviceInfo};
 pub use kernel::{Argument, Kernel, KernelAttributes, KernelId, LaunchDimensions};
 pub use kernel_scan::ScanError;
 pub use kernel_source::{KernelInclude, KernelLibrary, KernelLibraryError, KernelModule, KernelOrigin};
-pub use selection::{DeviceRequest, OpenOptions, Selection, open};
+pub use selection::{DeviceChoice, DeviceRequest, OpenOptions, PassedOver, Selection, open};

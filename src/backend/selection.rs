@@ -4,10 +4,13 @@ use std::fmt;
 use std::str::FromStr;
 use std::sync::Arc;
 
+use serde::{Deserialize, Serialize};
+
 use super::{BackendError, BackendKind, Device, HostDevice, HostOptions, KernelLibrary, cuda_backend, hip_backend};
 
 /// What `--device` may say.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(into = "String", try_from = "String")]
 pub enum DeviceRequest {
     /// The first of hip, cuda and host that has a device.
     Auto,
@@ -51,6 +54,20 @@ impl fmt::Display for DeviceRequest {
     }
 }
 
+impl From<DeviceRequest> for String {
+    fn from(request: DeviceRequest) -> Self {
+        request.to_string()
+    }
+}
+
+impl TryFrom<String> for DeviceRequest {
+    type Error = BackendError;
+
+    fn try_from(text: String) -> Result<Self, BackendError> {
+        text.parse()
+    }
+}
+
 /// How to open a device.
 #[derive(Clone, Debug)]
 pub struct OpenOptions {
@@ -67,12 +84,25 @@ impl Default for OpenOptions {
     }
 }
 
+/// How a device was chosen.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct DeviceChoice {
+    pub requested: DeviceRequest,
+    /// For `auto`: each backend before the device's own. Empty for a device asked for by name.
+    pub passed_over: Vec<PassedOver>,
+}
+
+/// A backend that `auto` had no device of.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct PassedOver {
+    pub backend: BackendKind,
+    pub reason: String,
+}
+
 /// The device that was opened, and how it was chosen.
 pub struct Selection {
     pub device: Arc<dyn Device>,
-    pub requested: DeviceRequest,
-    /// For `auto`: each backend that was passed over, with the reason. Empty for a device asked for by name.
-    pub passed_over: Vec<(BackendKind, String)>,
+    pub choice: DeviceChoice,
 }
 
 /// Opens `auto`, `host`, `hip:N` or `cuda:N`.
@@ -88,13 +118,21 @@ pub fn open(request: &str, options: &OpenOptions) -> Result<Selection, BackendEr
     let mut passed_over = Vec::new();
     for candidate in candidates {
         match open_candidate(candidate, options) {
-            Ok(device) => return Ok(Selection { device, requested, passed_over }),
+            Ok(device) => return Ok(Selection { device, choice: DeviceChoice { requested, passed_over } }),
             Err(error) if requested != DeviceRequest::Auto => return Err(error),
-            Err(error) => passed_over.push((backend_of(candidate), error.to_string())),
+            Err(error) => passed_over.push(PassedOver { backend: backend_of(candidate), reason: reason(error) }),
         }
     }
-    let reason = passed_over.iter().map(|(backend, reason)| format!("{}: {reason}", backend.name()));
+    let reason = passed_over.iter().map(|passed| format!("{}: {}", passed.backend.name(), passed.reason));
     Err(BackendError::NoSuchDevice { requested: requested.to_string(), reason: reason.collect::<Vec<_>>().join("; ") })
+}
+
+/// Why there is no device, without the advice to ask for another one, which `auto` does itself.
+fn reason(error: BackendError) -> String {
+    match error {
+        BackendError::NoSuchDevice { reason, .. } => reason,
+        other => other.to_string(),
+    }
 }
 
 fn backend_of(request: DeviceRequest) -> BackendKind {
@@ -123,7 +161,7 @@ mod tests {
     fn the_host_device_is_always_there_and_says_so() {
         let selection = open("host", &OpenOptions::default()).expect("no library is needed");
         assert_eq!(selection.device.info().id, "host");
-        assert!(selection.device.info().emulated && selection.passed_over.is_empty());
+        assert!(selection.device.info().emulated && selection.choice.passed_over.is_empty());
     }
 
     #[test]

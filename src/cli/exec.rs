@@ -63,7 +63,7 @@ pub fn run(arguments: &Arguments) -> CommandResult {
     let specs = operation.tensors(&problem);
     let inputs = inputs_of(&specs).map(|spec| file.tensor(spec)).collect::<Result<Vec<_>, _>>()?;
 
-    let device = arguments.device.open(Switch::On)?;
+    let device = arguments.device.open(Switch::On)?.device;
     let outputs = launch(&device, operation, &problem, &inputs)?;
     let mut stdout = Stdout::new();
     let names: Vec<_> = specs.iter().filter(|spec| spec.is_output()).map(|spec| spec.name).collect();

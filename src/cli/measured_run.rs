@@ -6,7 +6,7 @@ use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
 
 use clap::Args;
-use hipgauge::backend::Device;
+use hipgauge::backend::{self, Device, DeviceChoice};
 use hipgauge::operation::Case;
 use hipgauge::report::{Build, RunDirectory, RunRecord, RunStatus, Selection};
 use hipgauge::suite::SelectedCase;
@@ -46,13 +46,13 @@ pub struct MeasuredRun {
 /// Does the whole job. `tell_verdicts`: whether verifying is shown as `verify` shows it.
 pub fn measured_run(arguments: &MeasuredRun, tell_verdicts: bool) -> CommandResult {
     let cases = arguments.selection.resolve()?;
-    let device = arguments.device.open(Switch::On)?;
+    let backend::Selection { device, choice } = arguments.device.open(Switch::On)?;
     let cases = cases.on_device(device.info());
     let jobs = arguments.limits.jobs(device.info());
     device.set_deadline(arguments.limits.timeout);
     let stop = interrupt::watch()?;
     let path = arguments.measurement.directory(device.info());
-    let record = record(arguments, cases.len(), &device)?;
+    let record = record(arguments, cases.len(), &device, &choice)?;
     let mut directory = RunDirectory::create(&path, record).map_err(report::failure)?;
 
     let options = VerifyOptions {
@@ -77,14 +77,19 @@ pub fn measured_run(arguments: &MeasuredRun, tell_verdicts: bool) -> CommandResu
         Some(mut json) => {
             let report = serde_json::json!({ "report": drawn.page });
             Stdout::new().line(report).or_exit(Exit::HarnessFault)?;
-            json.finish(&summary, device.info()).or_exit(Exit::HarnessFault)?;
+            json.finish(&summary, device.info(), &choice).or_exit(Exit::HarnessFault)?;
         }
         None => report::print(&drawn, &mut Stdout::new())?,
     }
     Ok(exit_of(&summary, &swept))
 }
 
-fn record(arguments: &MeasuredRun, cases: usize, device: &Arc<dyn Device>) -> Result<RunRecord, Failure> {
+fn record(
+    arguments: &MeasuredRun,
+    cases: usize,
+    device: &Arc<dyn Device>,
+    choice: &DeviceChoice,
+) -> Result<RunRecord, Failure> {
     let selection = Selection {
         suites: arguments.selection.suite_names().into_iter().map(str::to_string).collect(),
         seed: Some(arguments.selection.seed),
@@ -97,7 +102,9 @@ fn record(arguments: &MeasuredRun, cases: usize, device: &Arc<dyn Device>) -> Re
     let command = std::iter::once("hipgauge".to_string())
         .chain(std::env::args_os().skip(1).map(|argument| argument.to_string_lossy().into_owned()))
         .collect();
-    Ok(RunRecord::begin(command, selection, build, device.info().clone()))
+    let mut record = RunRecord::begin(command, selection, build, device.info().clone());
+    record.device_choice = Some(choice.clone());
+    Ok(record)
 }
 
 fn passed_cases(cases: Vec<SelectedCase>, passed: &HashSet<String>) -> Vec<Case> {

@@ -2,7 +2,7 @@
 
 use std::io;
 
-use hipgauge::backend::DeviceInfo;
+use hipgauge::backend::{DeviceChoice, DeviceInfo};
 use hipgauge::verify::{Summary, Verdict, VerdictSink};
 use serde_json::json;
 
@@ -18,9 +18,10 @@ impl VerdictJson {
         Self { stdout: Stdout::new() }
     }
 
-    pub fn finish(&mut self, summary: &Summary, device: &DeviceInfo) -> io::Result<()> {
+    pub fn finish(&mut self, summary: &Summary, device: &DeviceInfo, choice: &DeviceChoice) -> io::Result<()> {
         let mut object = serde_json::to_value(summary)?;
         object["device"] = json!(device.id);
+        object["device_choice"] = json!(choice);
         object["architecture"] = json!(device.architecture);
         object["wave_size"] = json!(device.wave_size);
         object["exit_code"] = json!(Exit::of_summary(summary).code());

@@ -4,7 +4,7 @@ use std::io;
 use std::sync::Arc;
 
 use clap::Args;
-use hipgauge::backend::Device;
+use hipgauge::backend::{Device, DeviceChoice, Selection};
 use hipgauge::registry::OPERATIONS;
 use hipgauge::suite::parse_case_id;
 use hipgauge::verify::{Status, Summary, Verdict, VerdictSink, VerifyOptions, minimise, run_case, verify};
@@ -47,7 +47,7 @@ pub struct Arguments {
 
 pub fn run(arguments: &Arguments) -> CommandResult {
     let cases = arguments.selection.resolve()?;
-    let device = arguments.device.open(Switch::On)?;
+    let Selection { device, choice } = arguments.device.open(Switch::On)?;
     let cases = cases.on_device(device.info());
     device.set_deadline(arguments.limits.timeout);
     let options = VerifyOptions {
@@ -61,7 +61,7 @@ pub fn run(arguments: &Arguments) -> CommandResult {
     if arguments.minimise {
         sinks.print_minimised(&device, &options.command)?;
     }
-    sinks.finish(&summary, &device)?;
+    sinks.finish(&summary, &device, &choice)?;
     Ok(Exit::of_summary(&summary))
 }
 
@@ -90,10 +90,10 @@ impl Sinks {
         Ok(Self { printer, junit, first_failures: Vec::new() })
     }
 
-    fn finish(self, summary: &Summary, device: &Arc<dyn Device>) -> Result<(), Failure> {
+    fn finish(self, summary: &Summary, device: &Arc<dyn Device>, choice: &DeviceChoice) -> Result<(), Failure> {
         match self.printer {
             Printer::Human(mut printer) => printer.finish(summary),
-            Printer::Json(mut printer) => printer.finish(summary, device.info()),
+            Printer::Json(mut printer) => printer.finish(summary, device.info(), choice),
         }
         .or_exit(Exit::HarnessFault)?;
         self.junit.map_or(Ok(()), VerdictJunit::finish)

@@ -3,7 +3,7 @@
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 
-use crate::backend::{DeviceInfo, KernelLibrary, KernelOrigin};
+use crate::backend::{DeviceChoice, DeviceInfo, KernelLibrary, KernelOrigin};
 use crate::profiling::Roofs;
 
 use super::{Machine, UtcTime};
@@ -81,6 +81,9 @@ pub struct RunRecord {
     pub selection: Selection,
     pub build: Build,
     pub device: DeviceInfo,
+    /// What was asked for, and for `auto` why not another device. None in runs from before this was kept.
+    #[serde(default)]
+    pub device_choice: Option<DeviceChoice>,
     pub machine: Machine,
     /// None on an emulated device, and until they were measured.
     pub roofs: Option<Roofs>,
@@ -98,6 +101,7 @@ impl RunRecord {
             selection,
             build,
             device,
+            device_choice: None,
             machine: Machine::detect(),
             roofs: None,
         }

@@ -4,10 +4,11 @@ use std::path::PathBuf;
 use std::sync::Arc;
 
 use clap::{Args, ValueEnum};
-use hipgauge::backend::{Device, HostOptions, KernelLibrary, OpenOptions, Schedule, open};
+use hipgauge::backend::{Device, DeviceRequest, HostOptions, KernelLibrary, OpenOptions, Schedule, Selection, open};
 
 use crate::cli::exit_code::Exit;
 use crate::cli::failure::{Failure, OrExit, exit_of_backend};
+use crate::cli::output::{FAINT, styled};
 
 /// Whether something is on.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
@@ -67,8 +68,8 @@ impl DeviceArguments {
         }
     }
 
-    /// Opens the device. `memory_check` is what the emulator does unless the command line says otherwise.
-    pub fn open(&self, memory_check: Switch) -> Result<Arc<dyn Device>, Failure> {
+    /// Opens the device, and says on stderr what `auto` chose and why. `memory_check` is what the emulator does unless the command line says otherwise.
+    pub fn open(&self, memory_check: Switch) -> Result<Selection, Failure> {
         let library = self.library()?;
         let default = HostOptions::default();
         let host = HostOptions {
@@ -84,7 +85,10 @@ impl DeviceArguments {
                 "--wave and --schedule are the emulator's, and {id} is not; add --device host"
             )));
         }
-        Ok(selection.device)
+        if selection.choice.requested == DeviceRequest::Auto {
+            anstream::eprintln!("{}", styled(FAINT, explain(&selection)));
+        }
+        Ok(selection)
     }
 
     /// The arguments that choose the same device and behaviour again, for a line that reproduces a case.
@@ -106,4 +110,15 @@ impl DeviceArguments {
         }
         text
     }
+}
+
+/// One line: the device that `auto` chose, and why none before it.
+fn explain(selection: &Selection) -> String {
+    let passed = selection.choice.passed_over.iter();
+    let reasons = passed.map(|passed| {
+        // A reason from a driver may have lines of its own.
+        let reason = passed.reason.split_whitespace().collect::<Vec<_>>().join(" ");
+        format!("; no {}: {reason}", passed.backend.name())
+    });
+    format!("device {}, chosen by --device auto{}", selection.device.info().id, reasons.collect::<String>())
 }
