@@ -39,6 +39,11 @@ pub enum BackendError {
     )]
     TimedOut { device: String, kernel: String, seconds: f64 },
 
+    #[error(
+        "{device} is still busy with {kernel}, which ran too long and was given up; run the cases that are left again, without that one"
+    )]
+    StillBusy { device: String, kernel: String },
+
     #[error("{device} is lost to this process: {cause}; run the cases that are left again, without that one")]
     DeviceLost { device: String, cause: String },
 

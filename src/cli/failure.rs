@@ -48,6 +48,7 @@ pub fn exit_of_backend(error: &hipgauge::backend::BackendError) -> Exit {
         | E::Call { .. }
         | E::OutOfMemory { .. }
         | E::TimedOut { .. }
+        | E::StillBusy { .. }
         | E::DeviceLost { .. }
         | E::Unsupported { .. } => Exit::NotReproducible,
         E::Compile { .. } | E::UnknownKernel { .. } => Exit::Undecided,

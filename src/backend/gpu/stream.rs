@@ -87,7 +87,8 @@ impl<D: GpuDriver> Stream<D> {
             // SAFETY: the stream lives as long as self, and the device is current.
             let idle = unsafe { self.driver.stream_is_idle(self.handle) };
             if !idle.map_err(|error| self.failed(error))? {
-                return Err(self.lost_since(format!("{} ran past its deadline and still runs", lock(&self.latest))));
+                let kernel = lock(&self.latest).clone();
+                return Err(BackendError::StillBusy { device: self.device.clone(), kernel });
             }
             self.hung.store(false, Ordering::Relaxed);
         }
