@@ -182,6 +182,16 @@ fn a_hip_device_tells_where_it_is_and_what_overrides_its_architecture() {
 }
 
 #[test]
+fn a_device_that_cannot_be_described_does_not_hide_the_others() {
+    let rocm = Rocm::new(|library| build("hip_runtime.cpp", library, &["-DDEVICES=2"]));
+    let output = rocm.hipgauge(&["devices"]);
+    let stdout = text(&output.stdout);
+    assert_eq!((output.status.code(), text(&output.stderr).as_str()), (Some(0), ""));
+    assert!(stdout.starts_with("hip   not all: hip:1 does not tell its architecture: update ROCm\n"), "{stdout}");
+    assert!(stdout.contains("\n  hip:0  AMD Instinct MI300X\n"), "{stdout}");
+}
+
+#[test]
 fn a_cuda_driver_that_is_too_old_or_has_no_device_is_named() {
     let old = Cuda::new(|library| build("cuda_driver.cpp", library, &["-DVERSION=11000", "-DDEVICES=1"]));
     let reason = cuda_reason(&old);

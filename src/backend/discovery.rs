@@ -18,7 +18,7 @@ pub struct BackendSurvey {
     /// The libraries that drive the devices, with their versions, as far as they loaded.
     pub runtime: Option<String>,
     pub devices: Vec<DeviceInfo>,
-    /// Why there is no device, in one line; `None` if there is one.
+    /// Why there is no device, or why one that was counted cannot be used, in one line.
     pub absence: Option<String>,
     /// Everything that was looked for, in order.
     pub attempts: Vec<Attempt>,

@@ -44,7 +44,8 @@ pub fn run(arguments: &Arguments) -> CommandResult {
 fn print_backend(stdout: &mut Stdout, backend: &BackendSurvey, verbose: bool) -> io::Result<()> {
     let name = styled(STRONG, format!("{:<5}", backend.backend.name()));
     match (&backend.absence, &backend.runtime) {
-        (Some(absence), _) => stdout.line(format!("{name} none: {absence}"))?,
+        (Some(absence), _) if backend.devices.is_empty() => stdout.line(format!("{name} none: {absence}"))?,
+        (Some(absence), _) => stdout.line(format!("{name} not all: {absence}"))?,
         (None, Some(runtime)) => stdout.line(format!("{name} {runtime}"))?,
         (None, None) => stdout.line(&name)?,
     }

@@ -24,10 +24,9 @@ fn count_devices(table: &HipTable) -> Result<c_int, String> {
     };
     let mut devices = 0;
     // SAFETY: `devices` is writable; flags must be 0.
-    unsafe {
-        call!(*table, hipInit(0)).map_err(no_device)?;
-        call!(*table, hipGetDeviceCount(&mut devices)).map_err(no_device)?;
-    }
+    let (initialised, counted) = unsafe { (call!(*table, hipInit(0)), call!(*table, hipGetDeviceCount(&mut devices))) };
+    // The count's answer first: ROCm 5 says "invalid device" to the first call, whatever the cause is.
+    counted.and(initialised).map_err(no_device)?;
     if devices > 0 {
         return Ok(devices);
     }
