@@ -121,12 +121,14 @@ fn measure(
     if cases.is_empty() {
         return Ok(SweepSummary::default());
     }
-    let options = arguments.measurement.options(device.info());
+    let options = arguments.measurement.options(device.info(), arguments.selection.seed);
     let sweep = Sweep::new(device, options).map_err(|error| Failure::new(exit_of_backend(&error), error))?;
-    directory.set_roofs(sweep.roofs().copied()).map_err(report::failure)?;
+    directory.set_conditions(sweep.roofs().copied(), sweep.conditions()).map_err(report::failure)?;
     let mut printer = SweepPrinter::new(directory, arguments.output.format, cases.len());
     let swept = sweep.run(cases, stop, &mut printer);
     printer.finish();
+    // Readings during the sweep may have found more that this machine does not say.
+    directory.set_conditions(sweep.roofs().copied(), sweep.conditions()).map_err(report::failure)?;
     swept.map_err(|error| {
         let exit = match &error {
             SweepError::Backend(error) => exit_of_backend(error),

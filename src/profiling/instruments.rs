@@ -15,7 +15,7 @@ const LEAST_HOLD_SECONDS: f64 = 20e-6;
 
 /// Beyond this many launches a hold would risk filling the driver's launch queue, on which the host then waits
 /// for good.
-const MOST_HELD_LAUNCHES: usize = 64;
+pub(super) const MOST_HELD_LAUNCHES: usize = 64;
 
 /// Iterations of the delay kernel by which its speed is measured.
 const CALIBRATION_ITERATIONS: u32 = 1 << 14;
@@ -81,11 +81,15 @@ impl Instruments {
     /// Keeps the stream busy while the host enqueues the interval, so that the device never waits for the host
     /// inside it. Long series of plain launches are not held: see `MOST_HELD_LAUNCHES`.
     pub(super) fn hold(&self, launches: usize) -> Result<(), BackendError> {
-        let Some(hold) = &self.hold else { return Ok(()) };
         if launches > MOST_HELD_LAUNCHES {
             return Ok(());
         }
-        let seconds = LEAST_HOLD_SECONDS + HOLD_SECONDS_PER_LAUNCH * launches as f64;
+        self.keep_busy(LEAST_HOLD_SECONDS + HOLD_SECONDS_PER_LAUNCH * launches as f64)
+    }
+
+    /// Puts a kernel that waits for `seconds` on the stream.
+    pub(super) fn keep_busy(&self, seconds: f64) -> Result<(), BackendError> {
+        let Some(hold) = &self.hold else { return Ok(()) };
         let iterations = (seconds * hold.iterations_per_second).clamp(1.0, f64::from(u32::MAX / 2));
         launch_delay(&*self.device, &hold.kernel, iterations as u32)
     }

@@ -1,6 +1,7 @@
 //! Times kernels: samples, stop rules, roofs, statistics. docs/methodology.md explains every number.
 
 mod comparability;
+mod conditions;
 mod instruments;
 mod roofs;
 mod sample;
@@ -15,11 +16,16 @@ mod workload;
 #[cfg(test)]
 mod mock_device;
 #[cfg(test)]
+mod mock_telemetry;
+#[cfg(test)]
+mod throttle_tests;
+#[cfg(test)]
 mod timer_tests;
 
 pub use comparability::{ComparabilityKeys, Difference};
-pub use roofs::Roofs;
-pub use sample::{Mode, Rejection, Sample, SampleSet};
+pub use conditions::Conditions;
+pub use roofs::{Roof, Roofline, Roofs};
+pub use sample::{Looks, Mode, Rejection, Sample, SampleSet};
 pub use settings::TimerSettings;
 pub use stop_rule::StopReason;
 pub use summary::SampleSummary;

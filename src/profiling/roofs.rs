@@ -6,6 +6,7 @@ use std::sync::Arc;
 use serde::{Deserialize, Serialize};
 
 use crate::backend::{Argument, BackendError, Buffer, Device, Kernel, KernelId, LaunchDimensions};
+use crate::operation::Cost;
 
 use super::instruments::PROBES;
 use super::statistics::{median, sorted};
@@ -17,7 +18,16 @@ const LEAST_COPY_BYTES: u64 = 256 << 20;
 /// A sample may be this much faster than the roof says, because the roof is a measurement too.
 const ROOF_TOLERANCE: f64 = 1.10;
 
-const COPY_THREADS: u32 = 256;
+const PROBE_THREADS: u32 = 256;
+
+/// The arithmetic probe's module.
+const ARITHMETIC: &str = "profiling/fma_loop";
+
+/// Turns of its loop: a third of a millisecond on an H100, long against a launch.
+const FMA_ITERATIONS: u32 = 256;
+
+/// Operations of one thread in one turn: 128 multiply-adds of two operations each.
+const FLOPS_PER_ITERATION: u64 = 256;
 
 /// Roofs and floors of a device, by the same timer as every case.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
@@ -28,7 +38,11 @@ pub struct Roofs {
     pub memcpy_gbps: f64,
     /// Our read kernel, in GB/s.
     pub read_gbps: f64,
-    /// Bytes of the buffers that these three were measured with.
+    /// Our fill kernel, in GB/s.
+    pub write_gbps: f64,
+    /// f32 fused multiply-adds in registers, two operations each, in 10^12 per second.
+    pub fma_tflops: f64,
+    /// Bytes of the buffers that the bandwidths were measured with.
     pub buffer_bytes: u64,
     /// Median time of a kernel that does nothing, µs.
     pub empty_launch_us: f64,
@@ -47,12 +61,16 @@ impl Roofs {
         let copy = typical_seconds(timer, &|| probes.copy())?;
         let memcpy = typical_seconds(timer, &|| probes.memcpy())?;
         let read = typical_seconds(timer, &|| probes.read())?;
+        let write = typical_seconds(timer, &|| probes.write())?;
+        let multiply_add = typical_seconds(timer, &|| probes.multiply_add())?;
         let empty = intervals(timer, &|| probes.empty())?;
         let gigabytes = |bytes: f64, seconds: f64| bytes / seconds / 1e9;
         Ok(Some(Self {
             copy_gbps: gigabytes(2.0 * bytes, copy),
             memcpy_gbps: gigabytes(2.0 * bytes, memcpy),
             read_gbps: gigabytes(bytes, read),
+            write_gbps: gigabytes(bytes, write),
+            fma_tflops: probes.multiply_add_flops() as f64 / multiply_add / 1e12,
             buffer_bytes: probes.bytes,
             empty_launch_us: median(&sorted(&empty)).ok_or_else(|| unmeasurable(timer))? * 1e6,
             timer_resolution_us: smallest_step(&empty).ok_or_else(|| unmeasurable(timer))? * 1e6,
@@ -66,9 +84,37 @@ impl Roofs {
 
     /// Seconds below which moving `bytes` to or from memory is impossible on this device.
     pub fn fastest_seconds(&self, bytes: u64) -> f64 {
-        let best = self.bandwidth_gbps().max(self.read_gbps);
+        let best = self.bandwidth_gbps().max(self.read_gbps).max(self.write_gbps);
         bytes as f64 / (best * 1e9 * ROOF_TOLERANCE)
     }
+
+    /// The least time that `cost` can take on this device.
+    pub fn roofline(&self, cost: &Cost) -> Roofline {
+        let memory = cost.bytes() as f64 / (self.bandwidth_gbps() * 1e9);
+        let arithmetic = cost.flops as f64 / (self.fma_tflops * 1e12);
+        if arithmetic > memory {
+            Roofline { seconds: arithmetic, binding: Roof::Arithmetic }
+        } else {
+            Roofline { seconds: memory, binding: Roof::Memory }
+        }
+    }
+}
+
+/// Which of a device's limits a case meets first.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Roof {
+    /// Bytes moved at the copy bandwidth.
+    Memory,
+    /// Operations done at the rate of f32 fused multiply-adds.
+    Arithmetic,
+}
+
+/// The least time of a case on a device.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Roofline {
+    pub seconds: f64,
+    pub binding: Roof,
 }
 
 struct Probes {
@@ -78,6 +124,8 @@ struct Probes {
     bytes: u64,
     copy: Kernel,
     read: Kernel,
+    fill: Kernel,
+    multiply_add: Kernel,
     empty: Kernel,
 }
 
@@ -98,6 +146,8 @@ impl Probes {
             bytes,
             copy: load("copy_bytes")?,
             read: load("read_bytes")?,
+            fill: load("fill_bytes")?,
+            multiply_add: device.load(&KernelId::new(ARITHMETIC, "fma_loop_f32"))?,
             empty: load("empty_kernel")?,
         })
     }
@@ -105,7 +155,7 @@ impl Probes {
     /// Enough threads to fill the device; each walks the buffer in steps of the grid.
     fn full_device(&self) -> LaunchDimensions {
         let blocks = self.device.info().multiprocessors.max(1) * 8;
-        LaunchDimensions { grid: [blocks, 1, 1], block: [COPY_THREADS, 1, 1], dynamic_shared_bytes: 0 }
+        LaunchDimensions { grid: [blocks, 1, 1], block: [PROBE_THREADS, 1, 1], dynamic_shared_bytes: 0 }
     }
 
     fn copy(&self) -> Result<(), BackendError> {
@@ -120,6 +170,24 @@ impl Probes {
     fn read(&self) -> Result<(), BackendError> {
         let (source, sink) = (whole(&self.source), whole(&self.destination));
         self.device.launch(&self.read, self.full_device(), &[source, Argument::U64(self.bytes), sink])
+    }
+
+    fn write(&self) -> Result<(), BackendError> {
+        let destination = whole(&self.destination);
+        let arguments = [destination, Argument::U64(self.bytes), Argument::U32(0xA5)];
+        self.device.launch(&self.fill, self.full_device(), &arguments)
+    }
+
+    fn multiply_add(&self) -> Result<(), BackendError> {
+        // The sums stay positive, and far from subnormal and infinite.
+        let (left, right) = (Argument::F32(0.875), Argument::F32(0.125));
+        let arguments = [Argument::U32(FMA_ITERATIONS), left, right, whole(&self.destination)];
+        self.device.launch(&self.multiply_add, self.full_device(), &arguments)
+    }
+
+    fn multiply_add_flops(&self) -> u64 {
+        let blocks: u64 = self.full_device().grid.iter().map(|&blocks| u64::from(blocks)).product();
+        blocks * u64::from(PROBE_THREADS) * u64::from(FMA_ITERATIONS) * FLOPS_PER_ITERATION
     }
 
     fn empty(&self) -> Result<(), BackendError> {

@@ -4,7 +4,9 @@ use std::fmt;
 
 use serde::{Deserialize, Serialize};
 
-use super::StopReason;
+use crate::backend::telemetry::TelemetryReading;
+
+use super::{StopReason, Throttle};
 
 /// What the caches hold when a timed launch starts. The two answer different questions and never mix.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
@@ -47,15 +49,24 @@ pub enum Rejection {
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Sample {
     pub mode: Mode,
-    /// Counts from 0 within a case and mode, rejected samples included.
+    /// Counts from 0 within a case and mode, rejected samples and discarded blocks included.
     pub ordinal: u32,
+    /// Which attempt at the measurement: only samples of the last one count, see `SampleSet::block`.
+    pub block: u32,
     /// Seconds of the interval divided by `launches`.
     pub seconds: f64,
     pub launches: u32,
     pub rejection: Option<Rejection>,
 }
 
-/// All samples of one problem in one mode.
+/// The device just before the first and just after the last sample of a block, with work still on it.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Looks {
+    pub before: TelemetryReading,
+    pub after: TelemetryReading,
+}
+
+/// The samples of one problem in one mode that count: those of the last block.
 #[derive(Clone, Debug, PartialEq)]
 pub struct SampleSet {
     pub mode: Mode,
@@ -69,6 +80,11 @@ pub struct SampleSet {
     /// Copies of the problem's buffers that the launches took in turn.
     pub replicas: u32,
     pub stop: StopReason,
+    /// Which attempt this is, from 0: so many blocks before it were throttled and discarded.
+    pub block: u32,
+    pub looks: Looks,
+    /// Why the device was slower than it could be, if this was the last attempt and it still was.
+    pub throttle: Option<Throttle>,
 }
 
 impl SampleSet {

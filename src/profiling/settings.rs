@@ -21,6 +21,12 @@ pub struct TimerSettings {
     /// Hot samples batch launches until the interval is this long, in seconds: 100 µs is 200 ticks of the
     /// coarsest event timer in use (0.5 µs).
     pub batch_seconds: f64,
+    /// Blocks that are discarded because the device was throttled. The next one counts whatever happens: a long
+    /// kernel that computes holds a device at its power cap for good.
+    pub most_discarded_blocks: u32,
+    /// Wall time that a throttled device is left alone before the next attempt: the default of nvbench's
+    /// `--throttle-recovery-delay`.
+    pub recovery: Duration,
 }
 
 impl TimerSettings {
@@ -34,6 +40,8 @@ impl TimerSettings {
             least_warm_up: Duration::from_millis(20),
             most_warm_up: Duration::from_millis(300),
             batch_seconds: 100e-6,
+            most_discarded_blocks: 2,
+            recovery: Duration::from_millis(50),
         };
         if info.emulated {
             Self {

@@ -4,12 +4,13 @@ use std::ops::ControlFlow;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
+use crate::backend::telemetry::{Telemetry, TelemetryReading, TelemetrySources, open_telemetry};
 use crate::backend::{BackendError, Device, Graph};
 
-use super::instruments::Instruments;
+use super::instruments::{Instruments, MOST_HELD_LAUNCHES};
 use super::statistics::{median, sorted};
 use super::stop_rule::decide;
-use super::{Mode, Rejection, Sample, SampleSet, StopReason, TimerSettings, Workload};
+use super::{Conditions, Looks, Mode, Rejection, Sample, SampleSet, StopReason, TimerSettings, Workload, throttled};
 
 /// Launches in one window of the warm-up; times are stable when two neighbouring windows agree twice.
 const WINDOW: usize = 5;
@@ -20,6 +21,10 @@ const WINDOW_AGREEMENT: f64 = 0.01;
 /// Most launches in one hot sample: longer series would only hide drift inside a sample.
 const MOST_LAUNCHES_PER_SAMPLE: usize = 1024;
 
+/// Seconds of work that a device has before it while it is looked at, which takes 2 to 8 ms: an idle device's
+/// clock and power say nothing about the samples.
+const LOOK_SECONDS: f64 = 8e-3;
+
 /// Receives every sample as soon as it is measured; `Break` ends the measurement.
 pub type SampleSink<'a> = dyn FnMut(&Sample) -> ControlFlow<()> + 'a;
 
@@ -27,6 +32,7 @@ pub type SampleSink<'a> = dyn FnMut(&Sample) -> ControlFlow<()> + 'a;
 pub struct KernelTimer {
     device: Arc<dyn Device>,
     instruments: Instruments,
+    telemetry: Box<dyn Telemetry>,
     settings: TimerSettings,
 }
 
@@ -37,9 +43,24 @@ struct Series {
 }
 
 impl KernelTimer {
-    /// Allocates the flush buffer and calibrates the hold.
+    /// Allocates the flush buffer, calibrates the hold and opens the device's telemetry.
     pub fn new(device: &Arc<dyn Device>, settings: TimerSettings) -> Result<Self, BackendError> {
-        Ok(Self { device: device.clone(), instruments: Instruments::new(device)?, settings })
+        let telemetry = open_telemetry(device.info(), &TelemetrySources::default());
+        Self::with_telemetry(device, settings, telemetry)
+    }
+
+    /// The same, looking at the device in a way of the caller's.
+    pub fn with_telemetry(
+        device: &Arc<dyn Device>,
+        settings: TimerSettings,
+        telemetry: Box<dyn Telemetry>,
+    ) -> Result<Self, BackendError> {
+        Ok(Self { device: device.clone(), instruments: Instruments::new(device)?, telemetry, settings })
+    }
+
+    /// What is measured under, with all that could not be read so far.
+    pub fn conditions(&self) -> Conditions {
+        Conditions::new(self.device.info(), &*self.telemetry)
     }
 
     pub fn device(&self) -> &Arc<dyn Device> {
@@ -51,8 +72,35 @@ impl KernelTimer {
     }
 
     /// Measures until the stop rule is content. A sample faster than `fastest_seconds` beats the device's roof
-    /// and is rejected; `None` where no roof applies.
+    /// and is rejected; `None` where no roof applies. A block of samples during which the device was throttled
+    /// is discarded and measured again, a bounded number of times; `SampleSet::throttle` says when that was in
+    /// vain.
     pub fn measure(
+        &self,
+        workload: &dyn Workload,
+        mode: Mode,
+        fastest_seconds: Option<f64>,
+        sink: &mut SampleSink<'_>,
+    ) -> Result<SampleSet, BackendError> {
+        let (mut block, mut first_ordinal) = (0, 0);
+        loop {
+            let mut samples_taken = 0;
+            let mut stamped = |sample: &Sample| {
+                samples_taken += 1;
+                sink(&Sample { block, ordinal: first_ordinal + sample.ordinal, ..*sample })
+            };
+            let set = self.measure_block(workload, mode, fastest_seconds, &mut stamped)?;
+            let last = block >= self.settings.most_discarded_blocks || set.stop == StopReason::Interrupted;
+            if last || set.throttle.is_none() {
+                return Ok(SampleSet { block, ..set });
+            }
+            block += 1;
+            first_ordinal += samples_taken;
+            std::thread::sleep(self.settings.recovery);
+        }
+    }
+
+    fn measure_block(
         &self,
         workload: &dyn Workload,
         mode: Mode,
@@ -73,6 +121,9 @@ impl KernelTimer {
             graph: series.graph.is_some(),
             replicas: workload.replicas() as u32,
             stop: StopReason::Interrupted,
+            block: 0,
+            looks: Looks { before: self.look(workload, typical)?, after: TelemetryReading::default() },
+            throttle: None,
         };
         let started = Instant::now();
         for ordinal in 0.. {
@@ -87,7 +138,7 @@ impl KernelTimer {
                 Some(Rejection::NotPositive) => set.not_positive += 1,
                 Some(Rejection::BeatsRoof) => set.beat_roof += 1,
             }
-            let sample = Sample { mode, ordinal, seconds, launches: series.launches as u32, rejection };
+            let sample = Sample { mode, ordinal, seconds, launches: series.launches as u32, rejection, block: 0 };
             if sink(&sample).is_break() {
                 break;
             }
@@ -96,7 +147,27 @@ impl KernelTimer {
                 break;
             }
         }
+        set.looks.after = self.look(workload, typical)?;
+        set.throttle = throttled(&set.looks.before, &set.looks.after, self.telemetry.facts());
         Ok(set)
+    }
+
+    /// Looks at the device while it works: launches of what is measured, then a delay that lasts as long as the
+    /// look. Launches that take long fill it alone.
+    fn look(&self, workload: &dyn Workload, typical_seconds: f64) -> Result<TelemetryReading, BackendError> {
+        if self.telemetry.facts().source.is_none() {
+            return Ok(TelemetryReading::default());
+        }
+        if self.device.info().emulated {
+            return Ok(self.telemetry.read());
+        }
+        let affordable = (MOST_HELD_LAUNCHES / workload.launches()).max(1);
+        let launches = (LOOK_SECONDS / typical_seconds.max(1e-6)).ceil() as usize;
+        enqueue_in_turn(workload, launches.clamp(1, affordable))?;
+        self.instruments.keep_busy(LOOK_SECONDS)?;
+        let reading = self.telemetry.read();
+        self.device.synchronize()?;
+        Ok(reading)
     }
 
     /// Launches until times are stable and the least warm-up is over; gives the last window's median seconds.

@@ -5,9 +5,10 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use crate::backend::{BackendError, Device, DeviceInfo};
+use crate::operation::Cost;
 
 use super::mock_device::{MockDevice, gpu_info};
-use super::{KernelTimer, Mode, Rejection, Roofs, Sample, SampleSet, StopReason, TimerSettings, Workload};
+use super::{KernelTimer, Mode, Rejection, Roof, Roofs, Sample, SampleSet, StopReason, TimerSettings, Workload};
 
 const MICROSECOND: f64 = 1e-6;
 
@@ -167,4 +168,24 @@ fn roofs_count_bytes_read_and_written() {
     // Moving the same bytes in less than a tenth less than the roof's time is possible, in half is not.
     let least = roofs.fastest_seconds(2 << 26);
     assert!(least < 100.0 * MICROSECOND && least > 50.0 * MICROSECOND, "{least}");
+}
+
+#[test]
+fn the_slower_of_bytes_and_operations_binds() {
+    let (_, timer) = timer(MockDevice::new(gpu_info(), 100.0 * MICROSECOND), settings());
+    let roofs = Roofs::measure(&timer).expect("the mock measures").expect("not emulated");
+    assert!((roofs.write_gbps - roofs.read_gbps).abs() < 1e-9, "both move the buffer once in the same time");
+    // 4 multiprocessors, 8 blocks on each, 256 threads, 256 turns of 128 multiply-adds, in 100 µs.
+    let flops = 4.0 * 8.0 * 256.0 * 256.0 * 256.0 / 1e-4;
+    assert!((roofs.fma_tflops - flops / 1e12).abs() < 1e-9, "{roofs:?}");
+    let cost = |bytes, flops| Cost { bytes_read: bytes, flops, ..Cost::default() };
+    let bound = |cost| roofs.roofline(&cost);
+    // The copy moves 128 MiB in 100 µs.
+    let memory = bound(cost(128 << 20, 1000));
+    assert_eq!(memory.binding, Roof::Memory);
+    assert!((memory.seconds - 1e-4).abs() < 1e-12, "{memory:?}");
+    let arithmetic = bound(cost(1000, 1 << 40));
+    assert_eq!(arithmetic.binding, Roof::Arithmetic);
+    assert!((arithmetic.seconds / (f64::from(1u32 << 20) * f64::from(1u32 << 20) / flops) - 1.0).abs() < 1e-12);
+    assert_eq!(bound(cost(1000, 0)).binding, Roof::Memory, "selection counts no operations");
 }

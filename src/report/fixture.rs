@@ -2,7 +2,7 @@
 
 use crate::backend::{BackendKind, DeviceInfo, KernelLibrary};
 use crate::operation::{OutputJudgement, WorstElement};
-use crate::profiling::{Mode, Roofs, Sample};
+use crate::profiling::{Mode, Roof, Roofs, Sample};
 use crate::sweep::{Measurement, Problem};
 use crate::verify::{Status, Verdict};
 
@@ -40,6 +40,8 @@ pub fn record() -> RunRecord {
         copy_gbps: 4000.0,
         memcpy_gbps: 3900.0,
         read_gbps: 4200.0,
+        write_gbps: 3800.0,
+        fma_tflops: 120.0,
         buffer_bytes: 1 << 30,
         empty_launch_us: 2.5,
         timer_resolution_us: 0.04,
@@ -102,6 +104,8 @@ pub fn measurement(operation: &str, columns: u64, mode: Mode) -> Measurement {
         parameters: String::new(),
         device: "hip:0".to_string(),
         architecture: "gfx942".to_string(),
+        suite_position: columns,
+        measured_position: 1_000_000 - columns,
         mode,
         n: 24,
         rejected: 0,
@@ -116,9 +120,22 @@ pub fn measurement(operation: &str, columns: u64, mode: Mode) -> Measurement {
         roof_share: Some(gbps / 4000.0),
         tflops: None,
         floor_multiple: Some(median_us / 2.5),
+        roofline_us: Some(bytes as f64 / 4e6),
+        roofline_share: Some(gbps / 4000.0),
+        binding_roof: Some(Roof::Memory),
         launches_per_sample: if mode == Mode::Cold { 1 } else { 32 },
         replicas: 16,
         stop_reason: "converged".to_string(),
+        throttled_blocks: 1,
+        throttle: String::new(),
+        core_clock_before_mhz: Some(2100.0),
+        core_clock_after_mhz: Some(2090.5),
+        memory_clock_before_mhz: Some(1300.0),
+        memory_clock_after_mhz: Some(1300.0),
+        power_before_watts: Some(512.0),
+        power_after_watts: None,
+        temperature_before_celsius: Some(55.0),
+        temperature_after_celsius: Some(57.0),
         flags: String::new(),
         emulated: false,
     }
@@ -126,7 +143,7 @@ pub fn measurement(operation: &str, columns: u64, mode: Mode) -> Measurement {
 
 /// An accepted sample.
 pub fn sample(mode: Mode, ordinal: u32) -> Sample {
-    Sample { mode, ordinal, seconds: 4.2e-6 + f64::from(ordinal) * 1e-8, launches: 1, rejection: None }
+    Sample { mode, ordinal, block: 0, seconds: 4.2e-6 + f64::from(ordinal) * 1e-8, launches: 1, rejection: None }
 }
 
 /// A case that could not be measured.

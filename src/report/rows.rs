@@ -87,6 +87,8 @@ pub struct SampleRow {
     pub case: String,
     pub mode: Mode,
     pub ordinal: u32,
+    /// Attempt at the measurement, from 0: only samples of the last one count.
+    pub block: u32,
     /// Microseconds per launch, as measured.
     pub us: f64,
     /// Launches in the interval.
@@ -100,6 +102,7 @@ impl SampleRow {
             case: case.to_string(),
             mode: sample.mode,
             ordinal: sample.ordinal,
+            block: sample.block,
             us: sample.seconds * 1e6,
             launches: sample.launches,
             rejection: sample.rejection,

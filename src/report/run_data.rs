@@ -51,6 +51,8 @@ impl RunData {
             warnings: Vec::new(),
         };
         run.warnings = warnings;
+        // Cases were measured in a shuffled order; people look for them in the suite's.
+        run.measurements.sort_by_key(|measurement| measurement.suite_position);
         Ok(run)
     }
 

@@ -4,7 +4,7 @@ use std::fs;
 use std::io;
 use std::path::{Path, PathBuf};
 
-use crate::profiling::{Roofs, Sample};
+use crate::profiling::{Conditions, Roofs, Sample};
 use crate::sweep::{Measurement, Problem, SweepSink};
 use crate::verify::{Verdict, VerdictSink};
 
@@ -20,10 +20,12 @@ pub const PROBLEMS: &str = "problems.csv";
 
 const VERDICT_COLUMNS: &str = "case,operation,dtype,rows,columns,class,seed,device,architecture,wave_size,status,reason,seconds,\
     max_ulp,nmse,bit_equal,reproduce,judgements";
-const SAMPLE_COLUMNS: &str = "case,mode,ordinal,us,launches,rejection";
-const SUMMARY_COLUMNS: &str = "case,operation,dtype,rows,columns,parameters,device,architecture,mode,n,rejected,median_us,\
-    ci_low_us,ci_high_us,min_us,p5_us,p95_us,bytes,gbps,roof_share,tflops,floor_multiple,\
-    launches_per_sample,replicas,stop_reason,flags,emulated";
+const SAMPLE_COLUMNS: &str = "case,mode,ordinal,block,us,launches,rejection";
+const SUMMARY_COLUMNS: &str = "case,operation,dtype,rows,columns,parameters,device,architecture,suite_position,\
+    measured_position,mode,n,rejected,median_us,ci_low_us,ci_high_us,min_us,p5_us,p95_us,bytes,gbps,roof_share,tflops,\
+    floor_multiple,roofline_us,roofline_share,binding_roof,launches_per_sample,replicas,stop_reason,throttled_blocks,\
+    throttle,core_clock_before_mhz,core_clock_after_mhz,memory_clock_before_mhz,memory_clock_after_mhz,\
+    power_before_watts,power_after_watts,temperature_before_celsius,temperature_after_celsius,flags,emulated";
 const PROBLEM_COLUMNS: &str = "case,fatal,reason";
 
 /// Takes verdicts and measurements and has each on disk before the next one. A directory that is dropped
@@ -72,9 +74,10 @@ impl RunDirectory {
         &self.path
     }
 
-    /// Stores the roofs as soon as they are known.
-    pub fn set_roofs(&mut self, roofs: Option<Roofs>) -> Result<(), ReportError> {
+    /// Stores the roofs and the conditions as soon as they are known, and whenever more is.
+    pub fn set_conditions(&mut self, roofs: Option<Roofs>, conditions: Conditions) -> Result<(), ReportError> {
         self.record.roofs = roofs;
+        self.record.conditions = Some(conditions);
         self.write_record()
     }
 

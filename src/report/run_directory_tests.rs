@@ -3,7 +3,8 @@
 use std::fs;
 use std::path::Path;
 
-use crate::profiling::{Mode, Rejection, Sample};
+use crate::backend::telemetry::Absence;
+use crate::profiling::{Conditions, Mode, Rejection, Sample};
 use crate::sweep::SweepSink;
 use crate::verify::{Status, VerdictSink};
 
@@ -51,6 +52,60 @@ fn rows_read_back_as_they_were_written() {
 }
 
 #[test]
+fn measurements_are_read_in_the_suites_order_whatever_order_they_were_made_in() {
+    let folder = tempfile::tempdir().expect("a temporary directory");
+    let mut run = RunDirectory::create(folder.path(), record()).expect("an empty directory");
+    let measured = [(512, Mode::Cold), (512, Mode::Hot), (64, Mode::Cold), (64, Mode::Hot), (128, Mode::Cold)];
+    for (columns, mode) in measured {
+        run.measurement(&measurement("rms_norm", columns, mode)).expect("the disk has room");
+    }
+    run.finish(RunStatus::Complete).expect("the disk has room");
+    let run = RunData::load(folder.path()).expect("a complete run");
+    let read: Vec<_> = run.measurements.iter().map(|measurement| (measurement.columns, measurement.mode)).collect();
+    assert_eq!(read, [2, 3, 4, 0, 1].map(|place: usize| measured[place]));
+}
+
+#[test]
+fn conditions_are_kept_and_replaced() {
+    let folder = tempfile::tempdir().expect("a temporary directory");
+    let mut run = RunDirectory::create(folder.path(), record()).expect("an empty directory");
+    let absence = Absence { value: "power".to_owned(), reason: "no sensor".to_owned() };
+    for absences in [Vec::new(), vec![absence]] {
+        let conditions = Conditions { absences, ..Conditions::default() };
+        run.set_conditions(None, conditions.clone()).expect("the disk has room");
+        let read = RunData::load(folder.path()).expect("a run").record;
+        assert_eq!((read.conditions, read.roofs), (Some(conditions), None));
+    }
+}
+
+#[test]
+fn every_column_of_every_file_is_documented() {
+    let folder = tempfile::tempdir().expect("a temporary directory");
+    drop(written(folder.path()));
+    let book =
+        fs::read_to_string(concat!(env!("CARGO_MANIFEST_DIR"), "/docs/methodology.md")).expect("in the checkout");
+    let mut files = 0;
+    for entry in fs::read_dir(folder.path()).expect("just written") {
+        let path = entry.expect("an entry").path();
+        let name = path.file_name().expect("a file").to_string_lossy().into_owned();
+        let title = format!("### `{name}`\n");
+        let (_, after) = book.split_once(&title).unwrap_or_else(|| panic!("docs/methodology.md has no section {name}"));
+        if !name.ends_with(".csv") {
+            continue;
+        }
+        files += 1;
+        let section = after.split("\n#").next().expect("split gives one part at least");
+        // Columns are named in the first cell of a row.
+        let cells: String = section.lines().filter_map(|line| line.strip_prefix('|')?.split('|').next()).collect();
+        let text = fs::read_to_string(&path).expect("just written");
+        let columns = text.lines().next().expect("a header").split(',');
+        let missing: Vec<_> = columns.filter(|column| !cells.contains(&format!("`{column}`"))).collect();
+        assert!(missing.is_empty(), "{name}: docs/methodology.md does not explain {missing:?}");
+    }
+    assert_eq!(files, 4);
+}
+
+#[test]
 fn a_run_that_was_killed_is_partial_and_whole() {
     let folder = tempfile::tempdir().expect("a temporary directory");
     drop(written(folder.path()));
@@ -85,7 +140,7 @@ fn a_row_cut_inside_a_quoted_line_break_is_left_out() {
 fn a_broken_row_is_named_by_file_line_and_column() {
     let folder = tempfile::tempdir().expect("a temporary directory");
     written(folder.path()).finish(RunStatus::Complete).expect("the disk has room");
-    append(&folder.path().join("samples.csv"), "a,cold,2,fast,1,\na,cold,3,4.0,1,\n");
+    append(&folder.path().join("samples.csv"), "a,cold,2,0,fast,1,\na,cold,3,0,4.0,1,\n");
     let error = RunData::load(folder.path()).expect_err("not a number").to_string();
     assert!(error.contains("samples.csv line 5: column us"), "{error}");
 }

@@ -4,7 +4,7 @@ use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 
 use crate::backend::{DeviceChoice, DeviceInfo, KernelLibrary, KernelOrigin};
-use crate::profiling::Roofs;
+use crate::profiling::{Conditions, Roofs};
 
 use super::{Machine, UtcTime};
 
@@ -87,6 +87,8 @@ pub struct RunRecord {
     pub machine: Machine,
     /// None on an emulated device, and until they were measured.
     pub roofs: Option<Roofs>,
+    /// None until the sweep began.
+    pub conditions: Option<Conditions>,
 }
 
 impl RunRecord {
@@ -104,6 +106,7 @@ impl RunRecord {
             device_choice: None,
             machine: Machine::detect(),
             roofs: None,
+            conditions: None,
         }
     }
 

@@ -9,6 +9,7 @@ use crate::operation::{BindError, Case, Cost, TensorRole};
 use crate::profiling::{KernelTimer, Mode, Roofs, Rotation, SampleSet, StopReason, Workload};
 use crate::tensor::HostTensor;
 
+use super::case_order::Place;
 use super::measurement::Surroundings;
 use super::{Measurement, Problem, SweepSink};
 
@@ -37,6 +38,7 @@ pub(super) enum CaseEnd {
 pub(super) fn sweep_case(
     timer: &KernelTimer,
     case: &Case,
+    place: Place,
     modes: &[Mode],
     roofs: Option<&Roofs>,
     stop: &AtomicBool,
@@ -62,7 +64,8 @@ pub(super) fn sweep_case(
     if let Some(reason) = check_outputs(case, &rotation, &inputs)? {
         return Ok(CaseEnd::Refused(reason));
     }
-    let surroundings = Surroundings { device: timer.device().info(), roofs, exceeds_caches: rotation.exceeds_caches() };
+    let exceeds_caches = rotation.exceeds_caches();
+    let surroundings = Surroundings { device: timer.device().info(), roofs, exceeds_caches, place };
     for set in &sets {
         let Some(measurement) = Measurement::new(case, set, &surroundings) else {
             return Ok(CaseEnd::Refused(no_sample(set)));

@@ -7,7 +7,9 @@ use serde::{Deserialize, Serialize};
 use crate::backend::DeviceInfo;
 use crate::operation::Case;
 use crate::profiling::statistics::Interval;
-use crate::profiling::{Mode, Roofs, SampleSet, SampleSummary, StopReason};
+use crate::profiling::{Mode, Roof, Roofs, SampleSet, SampleSummary, StopReason};
+
+use super::case_order::Place;
 
 /// Below this multiple of the empty launch a time says more about launching than about the kernel.
 const NEAR_FLOOR: f64 = 3.0;
@@ -21,11 +23,21 @@ pub enum Flag {
     PlainLaunches,
     Rejections,
     NotConverged,
+    Throttled,
+    Shared,
 }
 
 impl Flag {
-    pub const ALL: [Flag; 6] =
-        [Flag::Emulated, Flag::NearFloor, Flag::InCache, Flag::PlainLaunches, Flag::Rejections, Flag::NotConverged];
+    pub const ALL: [Flag; 8] = [
+        Flag::Emulated,
+        Flag::NearFloor,
+        Flag::InCache,
+        Flag::PlainLaunches,
+        Flag::Rejections,
+        Flag::NotConverged,
+        Flag::Throttled,
+        Flag::Shared,
+    ];
 
     pub const fn name(self) -> &'static str {
         match self {
@@ -35,6 +47,8 @@ impl Flag {
             Flag::PlainLaunches => "plain-launches",
             Flag::Rejections => "rejections",
             Flag::NotConverged => "not-converged",
+            Flag::Throttled => "throttled",
+            Flag::Shared => "shared",
         }
     }
 
@@ -47,6 +61,8 @@ impl Flag {
             Flag::PlainLaunches => "no graph on this device, so gaps between launches are part of the hot time",
             Flag::Rejections => "some samples were not positive or beat the roof, and do not count",
             Flag::NotConverged => "a limit came before the stop rule was content",
+            Flag::Throttled => "the device was held back (power, heat, a low clock) in every attempt",
+            Flag::Shared => "another process computed on the device",
         }
     }
 }
@@ -69,6 +85,10 @@ pub struct Measurement {
     pub parameters: String,
     pub device: String,
     pub architecture: String,
+    /// Place among the cases of the sweep as the suite lists them, from 0.
+    pub suite_position: u64,
+    /// Place in the order in which they were measured, from 0.
+    pub measured_position: u64,
     pub mode: Mode,
     /// Accepted samples.
     pub n: u64,
@@ -91,10 +111,28 @@ pub struct Measurement {
     pub tflops: Option<f64>,
     /// The median over the empty launch's.
     pub floor_multiple: Option<f64>,
+    /// The least time on this device, by the roofs of the same run; none on an emulated device.
+    pub roofline_us: Option<f64>,
+    /// `roofline_us` over the median; none where the memory roof means nothing.
+    pub roofline_share: Option<f64>,
+    /// The roof that gives `roofline_us`.
+    pub binding_roof: Option<Roof>,
     pub launches_per_sample: u64,
     /// Copies of the buffers that launches took in turn.
     pub replicas: u64,
     pub stop_reason: String,
+    /// Blocks of samples discarded because the device was throttled.
+    pub throttled_blocks: u64,
+    /// What held the device back in the block that counts; empty if nothing did.
+    pub throttle: String,
+    pub core_clock_before_mhz: Option<f64>,
+    pub core_clock_after_mhz: Option<f64>,
+    pub memory_clock_before_mhz: Option<f64>,
+    pub memory_clock_after_mhz: Option<f64>,
+    pub power_before_watts: Option<f64>,
+    pub power_after_watts: Option<f64>,
+    pub temperature_before_celsius: Option<f64>,
+    pub temperature_after_celsius: Option<f64>,
     /// Names of `Flag`, space separated.
     pub flags: String,
     pub emulated: bool,
@@ -106,6 +144,7 @@ pub(super) struct Surroundings<'a> {
     pub roofs: Option<&'a Roofs>,
     /// Whether the launches' buffers were larger than the caches.
     pub exceeds_caches: bool,
+    pub place: Place,
 }
 
 impl Measurement {
@@ -119,6 +158,10 @@ impl Measurement {
         let in_cache = samples.mode == Mode::Hot && !surroundings.exceeds_caches && !emulated;
         let comparable = surroundings.roofs.filter(|_| !in_cache);
         let floor_multiple = surroundings.roofs.map(|roofs| summary.median_us / roofs.empty_launch_us);
+        let roofline = surroundings.roofs.map(|roofs| roofs.roofline(&cost));
+        let memory_counts = !in_cache || roofline.is_some_and(|roofline| roofline.binding != Roof::Memory);
+        let (before, after) = (&samples.looks.before, &samples.looks.after);
+        let shared = [before, after].iter().any(|look| look.compute_processes.is_some_and(|count| count > 1));
         let flags = [
             (emulated, Flag::Emulated),
             (floor_multiple.is_some_and(|multiple| multiple < NEAR_FLOOR), Flag::NearFloor),
@@ -126,6 +169,8 @@ impl Measurement {
             (!emulated && samples.launches_per_sample > 1 && !samples.graph, Flag::PlainLaunches),
             (samples.rejected() > 0, Flag::Rejections),
             (!emulated && samples.stop != StopReason::Converged, Flag::NotConverged),
+            (samples.throttle.is_some(), Flag::Throttled),
+            (shared, Flag::Shared),
         ];
         let flags: Vec<_> = flags.iter().filter(|(set, _)| *set).map(|(_, flag)| flag.name()).collect();
         let mut parameters = case.problem.parameters.id_parts(case.operation.parameters());
@@ -139,6 +184,8 @@ impl Measurement {
             parameters: parameters.join(","),
             device: surroundings.device.id.clone(),
             architecture: surroundings.device.architecture.clone(),
+            suite_position: surroundings.place.suite_position as u64,
+            measured_position: surroundings.place.measured_position as u64,
             mode: samples.mode,
             n: summary.count as u64,
             rejected: u64::from(samples.rejected()),
@@ -153,9 +200,22 @@ impl Measurement {
             roof_share: gbps.zip(comparable).map(|(gbps, roofs)| gbps / roofs.bandwidth_gbps()),
             tflops: (!emulated && cost.flops > 0).then(|| cost.flops as f64 / seconds / 1e12),
             floor_multiple,
+            roofline_us: roofline.map(|roofline| roofline.seconds * 1e6),
+            roofline_share: roofline.filter(|_| memory_counts).map(|roofline| roofline.seconds / seconds),
+            binding_roof: roofline.map(|roofline| roofline.binding),
             launches_per_sample: u64::from(samples.launches_per_sample),
             replicas: u64::from(samples.replicas),
             stop_reason: samples.stop.to_string(),
+            throttled_blocks: u64::from(samples.block),
+            throttle: samples.throttle.map_or(String::new(), |throttle| throttle.to_string()),
+            core_clock_before_mhz: before.core_clock_mhz,
+            core_clock_after_mhz: after.core_clock_mhz,
+            memory_clock_before_mhz: before.memory_clock_mhz,
+            memory_clock_after_mhz: after.memory_clock_mhz,
+            power_before_watts: before.power_watts,
+            power_after_watts: after.power_watts,
+            temperature_before_celsius: before.temperature_celsius,
+            temperature_after_celsius: after.temperature_celsius,
             flags: flags.join(" "),
             emulated,
         })

@@ -6,8 +6,9 @@ use std::sync::atomic::{AtomicBool, Ordering};
 
 use crate::backend::{BackendError, Device};
 use crate::operation::Case;
-use crate::profiling::{KernelTimer, Mode, Roofs, TimerSettings};
+use crate::profiling::{Conditions, KernelTimer, Mode, Roofs, TimerSettings};
 
+use super::case_order::measuring_order;
 use super::case_sweep::{CaseEnd, CaseError, sweep_case};
 use super::{Problem, SweepSink};
 
@@ -16,6 +17,8 @@ use super::{Problem, SweepSink};
 pub struct SweepOptions {
     pub modes: Vec<Mode>,
     pub settings: TimerSettings,
+    /// Decides the order in which cases are measured.
+    pub seed: u64,
 }
 
 /// What a sweep adds up to.
@@ -59,16 +62,22 @@ impl Sweep {
         self.roofs.as_ref()
     }
 
-    /// Measures each case, which must have passed `verify`. When `stop` becomes true, what was measured of the
+    /// What is measured under; what could not be read is complete when the last case is done.
+    pub fn conditions(&self) -> Conditions {
+        self.timer.conditions()
+    }
+
+    /// Measures each case, which must have passed `verify`, in an order that the seed decides. When `stop` becomes true, what was measured of the
     /// case in work is kept and no other is taken.
     pub fn run(&self, cases: &[Case], stop: &AtomicBool, sink: &mut dyn SweepSink) -> Result<SweepSummary, SweepError> {
         let mut summary = SweepSummary { cases: cases.len(), ..SweepSummary::default() };
-        for (done, case) in cases.iter().enumerate() {
+        for place in measuring_order(cases.len(), self.options.seed) {
+            let case = &cases[place.suite_position];
             if stop.load(Ordering::Relaxed) {
                 summary.interrupted = true;
                 break;
             }
-            let end = sweep_case(&self.timer, case, &self.options.modes, self.roofs.as_ref(), stop, sink);
+            let end = sweep_case(&self.timer, case, place, &self.options.modes, self.roofs.as_ref(), stop, sink);
             let problem = |reason| Problem { case: case.id(), fatal: true, reason };
             match end {
                 Ok(CaseEnd::Measured) => summary.measured += 1,
@@ -83,7 +92,7 @@ impl Sweep {
                     sink.problem(&problem(error.to_string()))?;
                 }
             }
-            sink.progress(done + 1, cases.len())?;
+            sink.progress(place.measured_position + 1, cases.len())?;
         }
         Ok(summary)
     }

@@ -44,7 +44,8 @@ impl MeasurementArguments {
         self.out.clone().unwrap_or_else(|| RunDirectory::fresh_path(Path::new(REPORTS), &device.id))
     }
 
-    pub fn options(&self, device: &DeviceInfo) -> SweepOptions {
+    /// `seed` decides the order in which cases are measured.
+    pub fn options(&self, device: &DeviceInfo, seed: u64) -> SweepOptions {
         let mut settings = TimerSettings::for_device(device);
         if let Some(limit) = self.time_limit {
             settings.time_limit = limit;
@@ -56,6 +57,6 @@ impl MeasurementArguments {
             };
             self.modes.is_empty() || self.modes.contains(&name)
         };
-        SweepOptions { modes: Mode::BOTH.into_iter().filter(|mode| wanted(*mode)).collect(), settings }
+        SweepOptions { modes: Mode::BOTH.into_iter().filter(|mode| wanted(*mode)).collect(), settings, seed }
     }
 }

@@ -38,7 +38,7 @@ pub struct SelectionArguments {
     #[arg(long = "dtype", value_name = "DTYPE")]
     pub dtypes: Vec<DType>,
 
-    /// Add this to every case's seed, for fresh inputs
+    /// Add this to every case's seed, for fresh inputs, and measure the cases in this order of a shuffle
     #[arg(long, value_name = "NUMBER", default_value_t = 0)]
     pub seed: u64,
 

@@ -47,6 +47,8 @@ pub fn provenance(run: &RunData) -> Markup {
             ("Copy roof, own kernel", format!("{} GB/s", significant(roofs.copy_gbps))),
             ("Copy roof, device memcpy", format!("{} GB/s", significant(roofs.memcpy_gbps))),
             ("Read roof", format!("{} GB/s", significant(roofs.read_gbps))),
+            ("Write roof", format!("{} GB/s", significant(roofs.write_gbps))),
+            ("Arithmetic roof, f32", format!("{} TFLOP/s", significant(roofs.fma_tflops))),
             ("Empty launch", format!("{} µs", significant(roofs.empty_launch_us))),
             ("Timer resolution", format!("{} µs", significant(roofs.timer_resolution_us))),
         ]);
