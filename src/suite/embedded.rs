@@ -14,4 +14,5 @@ pub const EMBEDDED_SUITES: &[EmbeddedSuite] = &[
     EmbeddedSuite { name: "quick", file: "suites/quick.toml", text: include_str!("../../suites/quick.toml") },
     EmbeddedSuite { name: "ci", file: "suites/ci.toml", text: include_str!("../../suites/ci.toml") },
     EmbeddedSuite { name: "full", file: "suites/full.toml", text: include_str!("../../suites/full.toml") },
+    EmbeddedSuite { name: "peers", file: "suites/peers.toml", text: include_str!("../../suites/peers.toml") },
 ];
