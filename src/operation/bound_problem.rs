@@ -10,6 +10,12 @@ use super::{ContractError, LaunchPlan, Operation, PlanArgument, Problem, TensorR
 /// Every byte of an output before a launch: a NaN in each float type, 4,294,967,295 in u32.
 const POISON: u8 = 0xFF;
 
+/// Padding of more bytes than this between rows is not copied along with them.
+const WIDE_PADDING: usize = 1 << 20;
+
+/// Padding is read back in pieces of at most this many bytes.
+const LARGEST_PIECE: usize = 64 << 20;
+
 /// A problem that could not be bound to a device.
 #[derive(Debug, thiserror::Error)]
 pub enum BindError {
@@ -116,6 +122,13 @@ impl BoundProblem {
         if spec.rows == 0 || spec.columns == 0 {
             return Ok(());
         }
+        if has_wide_padding(spec) {
+            // The padding is poisoned already, and may be larger than host memory.
+            for row in 0..spec.rows {
+                self.device.upload(buffer, base + row * stride_bytes, tensor.row_bytes(row))?;
+            }
+            return Ok(());
+        }
         let period = tensor.distinct_rows();
         let mut block = vec![POISON; period * stride_bytes];
         for row in 0..period {
@@ -206,10 +219,17 @@ impl BoundProblem {
             self.device.download(buffer, base, tensor.bytes_mut())?;
             return Ok(tensor);
         }
+        let stride_bytes = spec.row_stride * size;
+        if has_wide_padding(spec) {
+            for row in 0..spec.rows {
+                self.device.download(buffer, base + row * stride_bytes, tensor.row_bytes_mut(row))?;
+            }
+            return Ok(tensor);
+        }
         let mut span = vec![0u8; spec.span_bytes()];
         self.device.download(buffer, base, &mut span)?;
         for row in 0..spec.rows {
-            let start = row * spec.row_stride * size;
+            let start = row * stride_bytes;
             tensor.row_bytes_mut(row).copy_from_slice(&span[start..start + spec.columns * size]);
         }
         Ok(tensor)
@@ -237,20 +257,36 @@ impl BoundProblem {
 
     fn stray_padding_write(&self, spec: &TensorSpec, buffer: &Buffer) -> Result<Option<String>, BackendError> {
         let size = spec.dtype.size();
-        let mut bytes = vec![0u8; buffer.bytes()];
-        self.device.download(buffer, 0, &mut bytes)?;
         let base = spec.base_offset * size;
-        let (gap, rows) = bytes.split_at(base);
-        if let Some(offset) = gap.iter().position(|&byte| byte != POISON) {
+        if let Some(offset) = self.first_written(buffer, 0, base)? {
             return Ok(Some(format!("write before the first element of {}, at byte {offset}", buffer.label())));
         }
-        for (row, bytes) in rows.chunks(spec.row_stride * size).enumerate() {
-            let padding = &bytes[spec.columns * size..];
-            if let Some(offset) = padding.iter().position(|&byte| byte != POISON) {
+        let (row_bytes, stride_bytes) = (spec.columns * size, spec.row_stride * size);
+        for row in 0..spec.rows.saturating_sub(1) {
+            let start = base + row * stride_bytes + row_bytes;
+            if let Some(offset) = self.first_written(buffer, start, stride_bytes - row_bytes)? {
                 let column = spec.columns + offset / size;
                 return Ok(Some(format!("write into the padding of {}, row {row}, column {column}", buffer.label())));
             }
         }
         Ok(None)
     }
+
+    /// The first of `bytes` bytes from `start` on that is not poison, counted from `start`.
+    fn first_written(&self, buffer: &Buffer, start: usize, bytes: usize) -> Result<Option<usize>, BackendError> {
+        let mut piece = vec![0u8; bytes.min(LARGEST_PIECE)];
+        for offset in (0..bytes).step_by(LARGEST_PIECE) {
+            let piece = &mut piece[..LARGEST_PIECE.min(bytes - offset)];
+            self.device.download(buffer, start + offset, piece)?;
+            if let Some(place) = piece.iter().position(|&byte| byte != POISON) {
+                return Ok(Some(offset + place));
+            }
+        }
+        Ok(None)
+    }
+}
+
+/// Whether rows lie so far apart that they are copied one by one.
+fn has_wide_padding(spec: &TensorSpec) -> bool {
+    (spec.row_stride - spec.columns) * spec.dtype.size() > WIDE_PADDING
 }
