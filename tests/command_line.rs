@@ -66,6 +66,43 @@ fn misused_arguments_are_usage_errors() {
 }
 
 #[test]
+fn parameters_out_of_range_are_refused_in_a_case_id() {
+    for (id, message) in [
+        ("top_k/f32/2x8/k=0/normal", "k = 0 is out of range"),
+        ("top_k/f32/2x8/k=9/normal", "k = 9 is out of"),
+        ("top_k/f32/2x8/k=-1/normal", "k = -1 is out of range"),
+        ("top_k_sampling/f32/2x8/k=-1/normal", "k = -1 is out of range"),
+        ("top_p_sampling/f32/2x8/p=1.5/normal", "p = 1.5 is out of range"),
+        ("top_p_sampling/f32/2x8/p=-0.1/normal", "p = -0.1 is out of range"),
+        ("top_p_sampling/f32/2x8/p=nan/normal", "p = NaN is out of range"),
+    ] {
+        for command in ["verify", "list"] {
+            refuses(&[command, "--case", id], USAGE, message);
+        }
+    }
+}
+
+#[test]
+fn parameters_out_of_range_are_refused_by_exec() {
+    use safetensors::{Dtype, tensor::TensorView};
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("logits.safetensors");
+    let bytes = [0u8; 4 * 2 * 8];
+    let logits = TensorView::new(Dtype::F32, vec![2, 8], &bytes).unwrap();
+    safetensors::serialize_to_file([("logits", logits)], None, &path).unwrap();
+    let file = path.to_str().unwrap();
+    for (operation, parameter, message) in [
+        ("top_k", "k=0", "k = 0 is out of range"),
+        ("top_k", "k=9", "k = 9 is out of"),
+        ("top_p_sampling", "p=1.5", "p = 1.5 is out of range"),
+        ("top_p_sampling", "p=-0.1", "p = -0.1 is out of range"),
+    ] {
+        let arguments = ["exec", operation, "--device", "host", "--check", "--in", file, "--param", parameter];
+        refuses(&arguments, USAGE, message);
+    }
+}
+
+#[test]
 fn a_filter_that_matches_nothing_is_not_success() {
     refuses(&["verify", "--device", "host", "--filter", "no/such/*"], NOTHING_RAN, "no case of suite quick matches");
     refuses(&["list", "--filter", "no/such/*"], NOTHING_RAN, "no case of suite quick matches");

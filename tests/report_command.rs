@@ -107,3 +107,50 @@ fn damage_is_named_by_file_and_line() {
     assert!(message.contains("verdicts.csv line 2: unknown variant `fine`"), "{message}");
     assert_eq!(message.lines().count(), 1, "one clear message: {message}");
 }
+
+/// The single line that a damaged run is refused with.
+fn refusal(folder: &Path) -> String {
+    let refused = report(folder).code(64);
+    let message = text(&refused.get_output().stderr);
+    assert!(message.starts_with("error: ") && message.lines().count() == 1, "one clear message: {message}");
+    message
+}
+
+#[test]
+fn a_cut_record_is_refused_by_name_and_line() {
+    let folder = tempfile::tempdir().expect("a temporary directory");
+    begun(folder.path()).finish(RunStatus::Complete).expect("the disk has room");
+    let file = folder.path().join("run.json");
+    let whole = fs::read_to_string(&file).expect("written");
+    for length in [0, 1, whole.len() / 2, whole.len() - 3] {
+        fs::write(&file, &whole[..length]).expect("writable");
+        assert!(refusal(folder.path()).contains("run.json line "), "cut after {length} bytes");
+    }
+    fs::write(&file, whole.replace("\"format\": 1", "\"format\": 99")).expect("writable");
+    assert!(refusal(folder.path()).contains("format 99, and this program reads 1"));
+    fs::remove_file(&file).expect("there");
+    assert!(refusal(folder.path()).contains("run.json cannot be read"));
+}
+
+#[test]
+fn a_row_cut_by_a_crash_is_left_out_with_a_warning() {
+    let folder = tempfile::tempdir().expect("a temporary directory");
+    drop(begun(folder.path()));
+    let file = folder.path().join("verdicts.csv");
+    let whole = fs::read_to_string(&file).expect("written");
+    let last = whole.lines().last().expect("a row");
+    fs::write(&file, format!("{whole}{}", &last[..last.len() / 2])).expect("writable");
+    let drawn = report(folder.path()).code(0);
+    let output = text(&drawn.get_output().stdout);
+    assert!(output.contains("verdicts.csv") && output.contains("The one case that ran is right"), "{output}");
+}
+
+#[test]
+fn a_missing_table_is_named() {
+    for name in ["verdicts.csv", "samples.csv", "summary.csv", "problems.csv"] {
+        let folder = tempfile::tempdir().expect("a temporary directory");
+        begun(folder.path()).finish(RunStatus::Complete).expect("the disk has room");
+        fs::remove_file(folder.path().join(name)).expect("there");
+        assert!(refusal(folder.path()).contains(&format!("{name} cannot be read")), "{name}");
+    }
+}

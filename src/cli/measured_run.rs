@@ -2,6 +2,7 @@
 
 use std::collections::HashSet;
 use std::io;
+use std::path::Path;
 use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
 
@@ -48,12 +49,11 @@ pub fn measured_run(arguments: &MeasuredRun, tell_verdicts: bool) -> CommandResu
     let cases = arguments.selection.resolve()?;
     let backend::Selection { device, choice } = arguments.device.open(Switch::On)?;
     let cases = cases.on_device(device.info());
-    let jobs = arguments.limits.jobs(device.info());
+    let jobs = arguments.limits.jobs(device.info(), &cases);
     device.set_deadline(arguments.limits.timeout);
     let stop = interrupt::watch()?;
     let path = arguments.measurement.directory(device.info());
-    let record = record(arguments, cases.len(), &device, &choice)?;
-    let mut directory = RunDirectory::create(&path, record).map_err(report::failure)?;
+    let mut directory = begin_run(&path, &arguments.selection, cases.len(), &arguments.device, &device, &choice)?;
 
     let options = VerifyOptions {
         jobs,
@@ -84,19 +84,33 @@ pub fn measured_run(arguments: &MeasuredRun, tell_verdicts: bool) -> CommandResu
     Ok(exit_of(&summary, &swept))
 }
 
-fn record(
-    arguments: &MeasuredRun,
+/// Makes the run directory of `cases` cases, before the first of them. `verify --out` uses it too.
+pub fn begin_run(
+    path: &Path,
+    selected: &SelectionArguments,
     cases: usize,
+    wanted: &DeviceArguments,
+    device: &Arc<dyn Device>,
+    choice: &DeviceChoice,
+) -> Result<RunDirectory, Failure> {
+    let record = record(selected, cases, wanted, device, choice)?;
+    RunDirectory::create(path, record).map_err(report::failure)
+}
+
+fn record(
+    selected: &SelectionArguments,
+    cases: usize,
+    wanted: &DeviceArguments,
     device: &Arc<dyn Device>,
     choice: &DeviceChoice,
 ) -> Result<RunRecord, Failure> {
     let selection = Selection {
-        suites: arguments.selection.suite_names().into_iter().map(str::to_string).collect(),
-        seed: Some(arguments.selection.seed),
+        suites: selected.suite_names().into_iter().map(str::to_string).collect(),
+        seed: Some(selected.seed),
         cases,
     };
     let dirty = env!("HIPGAUGE_DIRTY") == "true";
-    let library = arguments.device.library()?;
+    let library = wanted.library()?;
     let build = Build::new(env!("CARGO_PKG_VERSION"), env!("HIPGAUGE_COMMIT"), dirty, &library);
     // The program's own path would say where its user keeps things.
     let command = std::iter::once("hipgauge".to_string())

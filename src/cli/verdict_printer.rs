@@ -24,7 +24,9 @@ impl VerdictPrinter {
         let mut stdout = Stdout::new();
         let configuration: String = device.details.iter().map(|(key, value)| format!(", {key} {value}")).collect();
         let device = format!("{} ({}, wave {}{configuration})", device.id, device.architecture, device.wave_size);
-        stdout.line(format!("verifying {}: {cases} cases on {device}", styled(STRONG, title)))?;
+        let count = if cases == 1 { "1 case".to_string() } else { format!("{cases} cases") };
+        let of = if title == count { String::new() } else { format!("{}: ", styled(STRONG, title)) };
+        stdout.line(format!("verifying {of}{count} on {device}"))?;
         let progress = ProgressBar::with_draw_target(Some(cases as u64), ProgressDrawTarget::stderr());
         let style = ProgressStyle::with_template("{bar:30} {pos}/{len} cases, {elapsed} {msg}")
             .expect("the template's placeholders are indicatif's");
