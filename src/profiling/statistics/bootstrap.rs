@@ -4,20 +4,9 @@ use super::interval::{Confidence, Interval};
 use super::quantile::percentile;
 use super::random::SplitMix64;
 
-/// Resamples: enough for the 2.5 % and 97.5 % ends to settle within a tenth of the interval's width.
-const RESAMPLES: usize = 1000;
-
-/// 95 % confidence interval of the median of sorted samples: the 2.5th and 97.5th percentile of the medians
-/// of 1,000 resamples (Efron, "Bootstrap Methods: Another Look at the Jackknife", 1979). The same samples and
-/// seed give the same interval on every machine. `None` without samples.
-pub fn bootstrap_median_interval(sorted_samples: &[f64], seed: u64) -> Option<Interval> {
-    if sorted_samples.is_empty() {
-        return None;
-    }
-    median_interval(sorted_samples, RESAMPLES, Confidence::NINETY_FIVE_PERCENT, seed)
-}
-
-/// The same interval with the number of resamples and the confidence chosen by the caller. `None` without
+/// Confidence interval of the median of sorted samples: the percentiles of the medians of so many resamples that
+/// leave the confidence between them (Efron, "Bootstrap Methods: Another Look at the Jackknife", 1979). For
+/// independent samples only. The same samples and seed give the same interval on every machine. `None` without
 /// samples or without resamples.
 pub fn median_interval(
     sorted_samples: &[f64],
@@ -95,6 +84,10 @@ mod tests {
     use super::super::quantile::{median, sorted};
     use super::*;
 
+    fn interval_of(sorted_samples: &[f64], seed: u64) -> Option<Interval> {
+        median_interval(sorted_samples, 1000, Confidence::NINETY_FIVE_PERCENT, seed)
+    }
+
     #[test]
     fn the_interval_covers_the_true_median_as_often_as_it_says() {
         // 400 sets of 31 uniform samples, true median 0.5: 95 % coverage, three standard errors of slack.
@@ -102,7 +95,7 @@ mod tests {
         let covered = (0..400)
             .filter(|&set| {
                 let samples: Vec<f64> = (0..31).map(|_| random.uniform()).collect();
-                let interval = bootstrap_median_interval(&sorted(&samples), set).expect("not empty");
+                let interval = interval_of(&sorted(&samples), set).expect("not empty");
                 interval.low <= 0.5 && 0.5 <= interval.high
             })
             .count();
@@ -111,16 +104,16 @@ mod tests {
 
     #[test]
     fn equal_samples_have_a_point_interval() {
-        assert_eq!(bootstrap_median_interval(&[3.0; 12], 1), Some(Interval { low: 3.0, high: 3.0 }));
-        assert_eq!(bootstrap_median_interval(&[], 1), None);
+        assert_eq!(interval_of(&[3.0; 12], 1), Some(Interval { low: 3.0, high: 3.0 }));
+        assert_eq!(interval_of(&[], 1), None);
     }
 
     proptest! {
         #[test]
         fn seeded_and_around_the_median(samples in prop::collection::vec(1.0..1e3f64, 1..40), seed in any::<u64>()) {
             let samples = sorted(&samples);
-            let interval = bootstrap_median_interval(&samples, seed).expect("not empty");
-            prop_assert_eq!(Some(interval), bootstrap_median_interval(&samples, seed));
+            let interval = interval_of(&samples, seed).expect("not empty");
+            prop_assert_eq!(Some(interval), interval_of(&samples, seed));
             let middle = median(&samples).expect("not empty");
             prop_assert!(interval.low <= middle && middle <= interval.high);
             prop_assert!(samples[0] <= interval.low && interval.high <= samples[samples.len() - 1]);

@@ -21,7 +21,7 @@ mod welch;
 
 pub use autocorrelation::{autocorrelation, effective_sample_size, integrated_time};
 pub use block_bootstrap::{automatic_block_length, block_bootstrap_median_interval};
-pub use bootstrap::{bootstrap_median_interval, median_interval};
+pub use bootstrap::median_interval;
 pub use correction::{benjamini_hochberg, holm};
 pub use correlated_error::{
     correlated_error_of_mean, correlated_error_of_median, correlated_mean_interval, correlated_median_interval,

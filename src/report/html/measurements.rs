@@ -123,8 +123,16 @@ fn flags(pair: &Pair<'_>) -> Markup {
         };
         let modes = [pair.cold, pair.hot].into_iter().flatten();
         let reasons: Vec<String> =
-            modes.map(|measurement| format!("{}: {}", measurement.mode, measurement.stop_reason)).collect();
+            modes.map(|measurement| format!("{}: {}", measurement.mode, why(measurement))).collect();
         all.push((text, reasons.join("; ")));
     }
     html! { @for (text, title) in all { span.flag title=(title) { (text) } " " } }
+}
+
+/// Why sampling stopped, and what held the device back meanwhile.
+fn why(measurement: &Measurement) -> String {
+    match measurement.throttle.as_str() {
+        "" => measurement.stop_reason.clone(),
+        throttle => format!("{}, throttled by {throttle}", measurement.stop_reason),
+    }
 }

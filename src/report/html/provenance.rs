@@ -53,6 +53,18 @@ pub fn provenance(run: &RunData) -> Markup {
             ("Timer resolution", format!("{} µs", significant(roofs.timer_resolution_us))),
         ]);
     }
+    if let Some(conditions) = &record.conditions {
+        let named = [
+            ("Power limit", "power_cap"),
+            ("Default core clock", "default_core_clock"),
+            ("Default memory clock", "default_memory_clock"),
+            ("Partition mode", "partition_mode"),
+        ];
+        let entries = conditions.comparability.entries();
+        let value = |key| entries.iter().find(|(name, _)| name == key).and_then(|(_, value)| value.clone());
+        facts.extend(named.map(|(name, key)| (name, value(key).unwrap_or_default())));
+        facts.push(("Frequency governor", conditions.host.governor.clone().unwrap_or_default()));
+    }
     html! {
         dl.facts {
             @for (name, value) in facts.iter().filter(|(_, value)| !value.is_empty()) {
