@@ -1,6 +1,8 @@
 //! Runs that are stopped while they work: what was done is kept, marked as partial, and can be drawn.
 
 use std::fs;
+use std::io;
+use std::os::unix::process::CommandExt;
 use std::path::Path;
 use std::process::{Child, Command, Output, Stdio};
 use std::time::{Duration, Instant};
@@ -14,7 +16,16 @@ const INTERRUPTED: i32 = 130;
 const PATIENCE: Duration = Duration::from_secs(300);
 
 fn start(folder: &Path, arguments: &[&str]) -> Child {
-    Command::new(env!("CARGO_BIN_EXE_hipgauge"))
+    let mut command = Command::new(env!("CARGO_BIN_EXE_hipgauge"));
+    // A shell starts background jobs with Ctrl-C ignored; that would pass on to the program, which obeys it.
+    // SAFETY: no handler of this process is replaced, only the disposition in the forked child.
+    let heed_interrupts = || match unsafe { libc::signal(libc::SIGINT, libc::SIG_DFL) } {
+        libc::SIG_ERR => Err(io::Error::last_os_error()),
+        _ => Ok(()),
+    };
+    // SAFETY: between fork and exec the closure calls only `signal`, which is async-signal-safe.
+    unsafe { command.pre_exec(heed_interrupts) };
+    command
         .args(arguments)
         .args(["--device", "host", "--jobs", "1", "--out"])
         .arg(folder)
@@ -90,6 +101,19 @@ fn ctrl_c_in_verify_keeps_the_verdicts_so_far() {
 #[test]
 fn ctrl_c_in_run_keeps_the_verdicts_so_far() {
     interrupted_while_verifying("run");
+}
+
+#[test]
+fn programs_read_in_the_last_line_that_verify_was_interrupted() {
+    let folder = tempfile::tempdir().unwrap();
+    let mut child = start(folder.path(), &["verify", "--suite", "ci", "--format", "json"]);
+    wait_for_rows(&mut child, &folder.path().join("verdicts.csv"), 1);
+    signal(&child, libc::SIGINT);
+    let output = child.wait_with_output().unwrap();
+    assert_eq!(output.status.code(), Some(INTERRUPTED), "{}", String::from_utf8_lossy(&output.stderr));
+    let summary: Value = serde_json::from_str(stdout_of(&output).lines().last().unwrap()).unwrap();
+    assert_eq!((&summary["interrupted"], &summary["exit_code"]), (&Value::from(true), &Value::from(INTERRUPTED)));
+    assert!(summary["passed"].as_u64() < summary["cases"].as_u64(), "{summary}");
 }
 
 #[test]

@@ -7,7 +7,8 @@ use super::failure::{Failure, OrExit};
 
 static STOP: AtomicBool = AtomicBool::new(false);
 
-/// Becomes true at the first Ctrl-C. May be called more than once.
+/// Becomes true at the first Ctrl-C. May be called more than once. A process that was started with SIGINT ignored,
+/// as shells start background jobs, goes on ignoring it.
 pub fn watch() -> Result<&'static AtomicBool, Failure> {
     let handler = || {
         if STOP.swap(true, Ordering::Relaxed) {
