@@ -93,7 +93,8 @@ def main():
     roofs = run["roofs"]
     print(f"{run['device']['name']}, driver {run['device']['driver_version']}, {run['device']['runtime_version']}; ", end="")
     print(f"copy roof {max(roofs['copy_gbps'], roofs['memcpy_gbps']):.0f} GB/s, ", end="")
-    print(f"empty launch {roofs['empty_launch_us']:.2f} us; hipgauge {run['build']['commit'][:9]}.\n")
+    dirty = " with uncommitted changes" if run["build"]["dirty"] else ""
+    print(f"empty launch {roofs['empty_launch_us']:.2f} us; hipgauge {run['build']['commit'][:9]}{dirty}.\n")
     print("| operation | dtype | shape | ours cold, us | best peer cold, us | ratio | ours hot, us | best peer hot, us | ratio | roof |")
     print("|---|---|---|--:|--:|--:|--:|--:|--:|--:|")
     tally, order = defaultdict(lambda: {"cold": [], "hot": []}), []
