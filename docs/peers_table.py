@@ -62,7 +62,8 @@ def read_ours(directory):
     """Summary rows of each case by mode, in the order of the run."""
     cases = defaultdict(dict)
     with open(directory / "summary.csv", newline="") as file:
-        for row in csv.DictReader(file):
+        # A sweep measures in shuffled order; the table follows the suite's.
+        for row in sorted(csv.DictReader(file), key=lambda row: int(row["suite_position"])):
             cases[row["case"]][row["mode"]] = row
     return cases
 

@@ -31,7 +31,7 @@ const MUTANTS: &[Mutant] = &[
         )],
         case: "swiglu/bf16/3x64/normal",
         wave: "32",
-        expects: "y: ",
+        expects: "wrong y: ",
     },
     Mutant {
         mistake: "epsilon outside the root",
@@ -42,7 +42,7 @@ const MUTANTS: &[Mutant] = &[
         )],
         case: "rms_norm/f32/3x65/normal",
         wave: "32",
-        expects: "y: ",
+        expects: "wrong y: ",
     },
     Mutant {
         mistake: "the last element dropped at odd sizes",
@@ -53,7 +53,7 @@ const MUTANTS: &[Mutant] = &[
         )],
         case: "rms_norm/f16/1x65/normal",
         wave: "32",
-        expects: "y: ",
+        expects: "wrong y: ",
     },
     Mutant {
         mistake: "a tie goes to the higher index",
@@ -64,7 +64,7 @@ const MUTANTS: &[Mutant] = &[
         ],
         case: "top_k/f16/2x257/k=50/boundary_ties",
         wave: "32",
-        expects: "indices: ",
+        expects: "wrong indices: ",
     },
     Mutant {
         mistake: "k off by one",
@@ -72,7 +72,7 @@ const MUTANTS: &[Mutant] = &[
         replacements: &[("return {entries, count, keep, 0};", "return {entries, count, keep + 1, 0};")],
         case: "top_k_sampling/f32/8x1000/k=40/normal",
         wave: "32",
-        expects: "detail: ",
+        expects: "wrong detail: ",
     },
     Mutant {
         mistake: "p compared with the wrong side: the token that reaches p is dropped",
@@ -80,7 +80,7 @@ const MUTANTS: &[Mutant] = &[
         replacements: &[("scratch.words[0] = i + 1;", "scratch.words[0] = i > 0 ? i : 1;")],
         case: "top_p_sampling/f32/8x1000/p=0.5/normal",
         wave: "32",
-        expects: "detail: ",
+        expects: "wrong detail: ",
     },
     Mutant {
         mistake: "a missing barrier",
@@ -102,7 +102,7 @@ const MUTANTS: &[Mutant] = &[
         )],
         case: "rms_norm/f32/1x4097/normal",
         wave: "64",
-        expects: "y: ",
+        expects: "wrong y: ",
     },
     Mutant {
         mistake: "a stale output: the last row is never written",
@@ -113,7 +113,7 @@ const MUTANTS: &[Mutant] = &[
         )],
         case: "swiglu_packed/f32/3x64/normal",
         wave: "32",
-        expects: "y: ",
+        expects: "wrong y: ",
     },
     Mutant {
         mistake: "a 32-bit row offset, in bytes",
@@ -124,7 +124,7 @@ const MUTANTS: &[Mutant] = &[
         )],
         case: "swiglu_packed/f32/2x64/pad=536870912/normal",
         wave: "32",
-        expects: "y: ",
+        expects: "wrong y: ",
     },
     Mutant {
         mistake: "a NaN ranks first",
@@ -135,7 +135,7 @@ const MUTANTS: &[Mutant] = &[
         )],
         case: "top_k/f32/2x257/k=50/nan_middle",
         wave: "32",
-        expects: "indices: ",
+        expects: "wrong indices: ",
     },
     Mutant {
         mistake: "minus zero ranks below plus zero",
@@ -143,7 +143,7 @@ const MUTANTS: &[Mutant] = &[
         replacements: &[("(bits & sign) && magnitude ? sign - 1 - magnitude", "(bits & sign) ? sign - 1 - magnitude")],
         case: "top_k/bf16/2x257/k=50/signed_zeros",
         wave: "32",
-        expects: "indices: ",
+        expects: "wrong indices: ",
     },
     Mutant {
         mistake: "temperature multiplies",
@@ -151,7 +151,7 @@ const MUTANTS: &[Mutant] = &[
         replacements: &[("(logit - maximum) * inverse_temperature", "(logit - maximum) / inverse_temperature")],
         case: "fused_sampler/f32/8x1000/k=50,p=0.9,temperature=0.7/normal",
         wave: "32",
-        expects: "wrong",
+        expects: "wrong ",
     },
     Mutant {
         mistake: "every row draws with the first row's random number",
@@ -162,7 +162,7 @@ const MUTANTS: &[Mutant] = &[
         )],
         case: "top_k_sampling/f32/8x1000/k=40/normal",
         wave: "32",
-        expects: "token: ",
+        expects: "wrong token: ",
     },
     Mutant {
         mistake: "a biased random number",
@@ -173,7 +173,7 @@ const MUTANTS: &[Mutant] = &[
         )],
         case: "top_k_sampling/f32/64x1000/k=40/normal",
         wave: "32",
-        expects: "token: ",
+        expects: "wrong token: ",
     },
     Mutant {
         mistake: "the residual is normalised before it is rounded",
@@ -181,7 +181,7 @@ const MUTANTS: &[Mutant] = &[
         replacements: &[("return to_float(sum);", "return value + to_float(row.residual[column]);")],
         case: "rms_norm_residual/bf16/64x7/normal",
         wave: "32",
-        expects: "y: ",
+        expects: "wrong y: ",
     },
     Mutant {
         mistake: "one element beyond the end of the row",

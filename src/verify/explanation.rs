@@ -10,13 +10,7 @@ pub fn explain(case: &Case, inputs: &[HostTensor], judgements: &[OutputJudgement
 }
 
 fn explain_output(case: &Case, inputs: &[HostTensor], output: usize, judgement: &OutputJudgement) -> String {
-    let mut text = format!(
-        "{}: {} of {} elements are wrong: {}",
-        judgement.output,
-        judgement.failed_elements,
-        judgement.elements,
-        judgement.failures.join("; ")
-    );
+    let mut text = format!("wrong {}: {}", judgement.output, judgement.failures.join("; "));
     if let Some(worst) = &judgement.worst {
         let distance = match worst.ulp {
             u64::MAX => "not comparable".to_string(),

@@ -24,7 +24,7 @@ fn each_way_to_be_wrong_fails_with_its_own_sentence() {
     for (behaviour, sentences) in [
         (
             Behaviour::DropsTheLastElement,
-            ["y: 1 of 12 elements are wrong: not equal", "worst: y[2, 3] is NaN, expected 11 (7 ULP)\ninputs: x = 11"],
+            ["wrong y: not equal", "worst: y[2, 3] is NaN, expected 11 (7 ULP)\ninputs: x = 11"],
         ),
         (Behaviour::ChangesItsInput, ["input copy.x was changed by the launch, first in row 2", ""]),
         (Behaviour::CountsItsLaunches, ["not deterministic: a second launch", "gave y[2, 3]"]),

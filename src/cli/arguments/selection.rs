@@ -18,7 +18,7 @@ const DEFAULT_SUITE: &str = "quick";
 #[derive(Args, Clone, Debug)]
 #[command(next_help_heading = "Cases")]
 pub struct SelectionArguments {
-    /// Suite: quick, ci, full, or a path to a .toml file; may be repeated [default: quick]
+    /// Suite: quick, ci, full, peers, or a path to a .toml file; may be repeated [default: quick]
     #[arg(long = "suite", value_name = "NAME|FILE")]
     pub suites: Vec<String>,
 
