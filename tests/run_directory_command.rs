@@ -13,8 +13,8 @@ const NOT_REPRODUCIBLE: i32 = 3;
 const USAGE: i32 = 64;
 
 const SMALL: &str = "swiglu/f32/2x64/normal";
-const RIGHT: &str = "return scaled * (up * power_of_two(third))";
-const WRONG: &str = "return scaled * (up * 1.5f * power_of_two(third))";
+const RIGHT: &str = "quotient * power_of_two(third) * (up * power_of_two(third))";
+const WRONG: &str = "quotient * power_of_two(third) * (up * 1.5f * power_of_two(third))";
 const FILES: [&str; 8] =
     ["run.json", "verdicts.csv", "samples.csv", "summary.csv", "problems.csv", "junit.xml", "summary.md", "index.html"];
 
