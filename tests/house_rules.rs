@@ -120,10 +120,12 @@ fn nothing_below_the_command_line_prints_or_exits() {
 
 #[test]
 fn everything_compiles_unconditionally() {
+    // Spelled in two parts so that this file does not find itself.
+    let gates = [["cfg(", "feature"].concat(), ["cfg(not(", "feature"].concat(), ["cfg_attr(", "feature"].concat()];
     let mut places = Vec::new();
-    for path in sources().into_iter().filter(|path| !path.ends_with("house_rules.rs")) {
+    for path in sources() {
         for (number, line) in read(&path).lines().enumerate() {
-            if line.contains("cfg(feature") || line.contains("cfg(not(feature") || line.contains("cfg_attr(feature") {
+            if gates.iter().any(|gate| line.contains(gate.as_str())) {
                 places.push(format!("{}:{}", name(&path), number + 1));
             }
         }
