@@ -2,7 +2,7 @@
 
 use maud::{DOCTYPE, Markup, PreEscaped, html};
 
-use super::super::plots::Figure;
+use super::super::plots::{Figure, FigureGroup};
 use super::super::run_data::RunData;
 use super::definitions::definitions;
 use super::failures::failures;
@@ -81,13 +81,22 @@ fn warnings(run: &RunData) -> Option<Markup> {
 }
 
 fn plots(figures: &[Figure]) -> Option<Markup> {
-    (!figures.is_empty()).then(|| {
+    let groups = FigureGroup::ALL.map(|group| {
+        let members: Vec<&Figure> = figures.iter().filter(|figure| figure.group == group).collect();
+        (group, members)
+    });
+    let groups: Vec<_> = groups.into_iter().filter(|(_, members)| !members.is_empty()).collect();
+    (!groups.is_empty()).then(|| {
         html! {
-            @for figure in figures {
-                figure.plot {
-                    figcaption { h3 { (figure.operation) } }
-                    div.scroll tabindex="0" role="region" aria-label=(figure.description) {
-                        (PreEscaped(accessible(figure)))
+            @for (group, members) in &groups {
+                h3 { (group.heading()) }
+                @for figure in members {
+                    figure.plot id={ "plot-" (figure.id) } {
+                        figcaption { h4 { (figure.title) } }
+                        div.scroll tabindex="0" role="region" aria-label=(figure.description) {
+                            (PreEscaped(accessible(figure)))
+                        }
+                        @if !figure.caption.is_empty() { p.hint { (figure.caption) } }
                     }
                 }
             }

@@ -1,9 +1,11 @@
-//! One figure per operation: latency and bandwidth against size, as SVG and PNG.
+//! Figures of a run, as SVG and PNG.
 
 mod axis;
+mod by_size;
 mod figure;
 mod font;
 mod palette;
 mod series;
 
-pub use figure::{Figure, draw_figures};
+pub use by_size::draw_figures;
+pub use figure::{Figure, FigureGroup};
