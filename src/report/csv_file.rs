@@ -1,9 +1,11 @@
 //! CSV files that lose nothing but a row cut in half.
 
-use std::fs::{self, File};
-use std::io::{self, Write};
+use std::fs::File;
+use std::io::{self, Read, Write};
+use std::ops::Range;
 use std::path::{Path, PathBuf};
 
+use csv::ByteRecord;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 
@@ -29,6 +31,15 @@ impl CsvFile {
     }
 }
 
+/// One row of a file.
+pub struct CsvRow<T> {
+    /// The line that it starts on, from 1.
+    pub line: u64,
+    /// Its bytes in the file, line feed included.
+    pub bytes: Range<u64>,
+    pub value: T,
+}
+
 /// The rows of a file, and a warning when its last row was cut off by a crash.
 pub struct CsvRows<T> {
     /// Each with the line it starts on.
@@ -39,50 +50,101 @@ pub struct CsvRows<T> {
 /// Reads all rows of a file. A last row without its end is dropped with a warning; anything else that is not a
 /// row is an error that names the line.
 pub fn read_csv<T: DeserializeOwned>(file: &Path) -> Result<CsvRows<T>, ReportError> {
-    let bytes = fs::read(file).map_err(|error| ReportError::NotARun {
-        path: file.parent().map_or_else(PathBuf::new, Path::to_path_buf),
-        problem: format!("{} cannot be read: {error}", name_of(file)),
-    })?;
-    let corrupt = |line, problem: String| ReportError::Corrupt { file: file.to_path_buf(), line, problem };
-    let mut reader = csv::ReaderBuilder::new().flexible(true).from_reader(bytes.as_slice());
-    let header = reader.byte_headers().map_err(|error| corrupt(1, problem_of(&error)))?.clone();
-    let mut records = Vec::new();
-    for record in reader.into_byte_records() {
-        records.push(record.map_err(|error| corrupt(line_of(&error), problem_of(&error)))?);
-    }
-    let mut warning = None;
-    if cut_off(&bytes) {
-        let dropped = records.pop().and_then(|record| record.position().map(csv::Position::line)).unwrap_or(1);
-        warning = Some(format!("{} line {dropped} was cut off and is left out", name_of(file)));
-    }
-    let mut rows = Vec::with_capacity(records.len());
-    for record in records {
-        let line = record.position().map_or(0, csv::Position::line);
-        if record.len() != header.len() {
-            return Err(corrupt(line, format!("{} columns instead of {}", record.len(), header.len())));
-        }
-        let row = record.deserialize(Some(&header)).map_err(|error| corrupt(line, row_problem(&error, &header)))?;
-        rows.push((line, row));
-    }
+    let mut rows = Vec::new();
+    let warning = visit_csv(file, &mut |row| rows.push((row.line, row.value)))?;
     Ok(CsvRows { rows, warning })
 }
 
-/// Every row ends with a line feed outside of quotes.
-fn cut_off(bytes: &[u8]) -> bool {
-    let quotes = bytes.iter().filter(|&&byte| byte == b'"').count();
-    !bytes.ends_with(b"\n") || quotes % 2 == 1
+/// The same one row after the other, however long the file is. Gives the warning.
+pub fn visit_csv<T: DeserializeOwned>(
+    file: &Path,
+    visit: &mut dyn FnMut(CsvRow<T>),
+) -> Result<Option<String>, ReportError> {
+    let unreadable = |error: io::Error| ReportError::NotARun {
+        path: file.parent().map_or_else(PathBuf::new, Path::to_path_buf),
+        problem: format!("{} cannot be read: {error}", name_of(file)),
+    };
+    let mut stream = Watched::new(File::open(file).map_err(unreadable)?);
+    let mut reader = csv::ReaderBuilder::new().flexible(true).from_reader(&mut stream);
+    let mut visitor = Visitor { file, header: ByteRecord::new(), visit };
+    let failed = |error: csv::Error| match error.into_kind() {
+        csv::ErrorKind::Io(error) => unreadable(error),
+        other => ReportError::Corrupt { file: file.to_path_buf(), line: 1, problem: format!("{other:?}") },
+    };
+    visitor.header = reader.byte_headers().map_err(failed)?.clone();
+    // A row is known to be whole only when the next one begins, or at the file's end.
+    let mut waiting: Option<ByteRecord> = None;
+    let mut record = ByteRecord::new();
+    while reader.read_byte_record(&mut record).map_err(failed)? {
+        if let Some(whole) = waiting.replace(std::mem::take(&mut record)) {
+            let end = waiting.as_ref().and_then(ByteRecord::position).map_or(0, csv::Position::byte);
+            visitor.row(&whole, end)?;
+        }
+    }
+    drop(reader);
+    if stream.cut_off() {
+        let dropped = waiting.as_ref().and_then(ByteRecord::position).map_or(1, csv::Position::line);
+        return Ok(Some(format!("{} line {dropped} was cut off and is left out", name_of(file))));
+    }
+    if let Some(last) = waiting {
+        visitor.row(&last, stream.bytes)?;
+    }
+    Ok(None)
+}
+
+struct Visitor<'a, T> {
+    file: &'a Path,
+    header: ByteRecord,
+    visit: &'a mut dyn FnMut(CsvRow<T>),
+}
+
+impl<T: DeserializeOwned> Visitor<'_, T> {
+    /// Takes the whole row that ends before the byte `end`.
+    fn row(&mut self, record: &ByteRecord, end: u64) -> Result<(), ReportError> {
+        let (line, start) = record.position().map_or((0, 0), |position| (position.line(), position.byte()));
+        let corrupt = |problem| ReportError::Corrupt { file: self.file.to_path_buf(), line, problem };
+        if record.len() != self.header.len() {
+            return Err(corrupt(format!("{} columns instead of {}", record.len(), self.header.len())));
+        }
+        let value =
+            record.deserialize(Some(&self.header)).map_err(|error| corrupt(row_problem(&error, &self.header)))?;
+        (self.visit)(CsvRow { line, bytes: start..end, value });
+        Ok(())
+    }
+}
+
+/// A file on its way to the parser, watched for whether its last row has an end.
+struct Watched {
+    file: File,
+    bytes: u64,
+    quotes: u64,
+    last: u8,
+}
+
+impl Watched {
+    fn new(file: File) -> Self {
+        Self { file, bytes: 0, quotes: 0, last: 0 }
+    }
+
+    /// Every row ends with a line feed outside of quotes.
+    fn cut_off(&self) -> bool {
+        self.last != b'\n' || self.quotes % 2 == 1
+    }
+}
+
+impl Read for Watched {
+    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        let count = self.file.read(buffer)?;
+        let bytes = &buffer[..count];
+        self.bytes += count as u64;
+        self.quotes += bytes.iter().filter(|&&byte| byte == b'"').count() as u64;
+        self.last = bytes.last().copied().unwrap_or(self.last);
+        Ok(count)
+    }
 }
 
 fn name_of(file: &Path) -> String {
     file.file_name().unwrap_or_default().to_string_lossy().into_owned()
-}
-
-fn line_of(error: &csv::Error) -> u64 {
-    error.position().map_or(1, csv::Position::line)
-}
-
-fn problem_of(error: &csv::Error) -> String {
-    error.to_string()
 }
 
 fn row_problem(error: &csv::Error, header: &csv::ByteRecord) -> String {

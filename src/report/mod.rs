@@ -12,6 +12,7 @@ mod rows;
 mod run_data;
 mod run_directory;
 mod run_record;
+mod stored_samples;
 mod utc_time;
 
 #[cfg(test)]
@@ -29,4 +30,5 @@ pub use rows::{SampleRow, VerdictRow};
 pub use run_data::RunData;
 pub use run_directory::RunDirectory;
 pub use run_record::{Build, RunRecord, RunStatus, Selection};
+pub use stored_samples::StoredSamples;
 pub use utc_time::UtcTime;

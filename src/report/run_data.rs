@@ -7,10 +7,10 @@ use crate::sweep::{Measurement, Problem};
 use crate::verify::{Status, Verdict};
 
 use super::csv_file::read_csv;
-use super::rows::{SampleRow, VerdictRow};
+use super::rows::VerdictRow;
 use super::run_directory::{PROBLEMS, RUN_JSON, SAMPLES, SUMMARY, VERDICTS};
 use super::run_record::FORMAT;
-use super::{ReportError, RunRecord};
+use super::{ReportError, RunRecord, StoredSamples};
 
 /// Everything a report is drawn from.
 #[derive(Clone, Debug)]
@@ -18,7 +18,8 @@ pub struct RunData {
     pub path: PathBuf,
     pub record: RunRecord,
     pub verdicts: Vec<Verdict>,
-    pub samples: Vec<SampleRow>,
+    /// On disk; `samples.of_case(id)` reads those of one case.
+    pub samples: StoredSamples,
     pub measurements: Vec<Measurement>,
     pub problems: Vec<Problem>,
     /// What is missing or odd about the files themselves.
@@ -41,11 +42,13 @@ impl RunData {
                 row.into_verdict().map_err(corrupt)
             })
             .collect::<Result<_, _>>()?;
+        let (samples, warning) = StoredSamples::open(&path.join(SAMPLES))?;
+        warnings.extend(warning);
         let mut run = Self {
             path: path.to_path_buf(),
             record,
             verdicts,
-            samples: values(rows(path, SAMPLES, &mut warnings)?),
+            samples,
             measurements: values(rows(path, SUMMARY, &mut warnings)?),
             problems: values(rows(path, PROBLEMS, &mut warnings)?),
             warnings: Vec::new(),

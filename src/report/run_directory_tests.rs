@@ -46,9 +46,35 @@ fn rows_read_back_as_they_were_written() {
     assert_eq!(format!("{:?}", run.verdicts), format!("{:?}", expected.to_vec()));
     assert_eq!(run.measurements, Mode::BOTH.map(|mode| measurement("rms_norm", 1024, mode)));
     assert_eq!(run.samples.len(), 3);
-    assert_eq!(run.samples[2].rejection, Some(Rejection::NotPositive));
-    assert_eq!(run.samples[2].us, -1.0);
+    let samples = run.samples.of_case("rms_norm/bf16/16x1024/normal").expect("still there");
+    assert_eq!(samples.iter().map(|sample| sample.mode).collect::<Vec<_>>(), [Mode::Cold, Mode::Hot, Mode::Cold]);
+    assert_eq!((samples[2].rejection, samples[2].us), (Some(Rejection::NotPositive), -1.0));
+    assert_eq!(run.samples.of_case("rms_norm/bf16/16x2048/normal").expect("none is no error"), []);
     assert_eq!(run.problems, [problem()]);
+}
+
+#[test]
+fn each_cases_samples_are_found_wherever_they_are() {
+    let folder = tempfile::tempdir().expect("a temporary directory");
+    let mut run = RunDirectory::create(folder.path(), record()).expect("an empty directory");
+    // The first case is taken up again at the end, and names may need quotes.
+    let order = ["a/case", "a/case", "another, \"quoted\"", "a/case"];
+    for (ordinal, case) in order.iter().enumerate() {
+        run.sample(case, &sample(Mode::Cold, ordinal as u32)).expect("the disk has room");
+    }
+    run.finish(RunStatus::Complete).expect("the disk has room");
+    append(&folder.path().join("samples.csv"), "a/case,cold,4,0,1");
+    let run = RunData::load(folder.path()).expect("the rest is whole");
+    assert_eq!(run.warnings, ["samples.csv line 6 was cut off and is left out"]);
+    let ordinals = |case: &str| {
+        let samples = run.samples.of_case(case).expect("still there");
+        assert!(samples.iter().all(|sample| sample.case == case));
+        samples.iter().map(|sample| sample.ordinal).collect::<Vec<_>>()
+    };
+    assert_eq!((ordinals(order[0]), ordinals(order[2])), (vec![0, 1, 3], vec![2]));
+    fs::write(folder.path().join("samples.csv"), "overwritten ".repeat(30)).expect("writable");
+    let error = run.samples.of_case("a/case").expect_err("other bytes are there").to_string();
+    assert!(error.contains("samples.csv line 2: changed since the run was opened"), "{error}");
 }
 
 #[test]
