@@ -9,6 +9,7 @@ pub mod mlp;
 pub mod operation;
 pub mod profiling;
 pub mod registry;
+pub mod regression;
 pub mod report;
 pub mod sampler;
 pub mod suite;

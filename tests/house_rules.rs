@@ -16,6 +16,7 @@ const LAYERS: &[(&str, &[&str])] = &[
     ("verify", &["backend", "operation", "suite", "tensor"]),
     ("sweep", &["backend", "operation", "profiling", "tensor", "verify"]),
     ("report", &["backend", "operation", "profiling", "sweep", "tensor", "verify"]),
+    ("regression", &["backend", "operation", "profiling", "registry", "report", "suite", "sweep", "tensor", "verify"]),
 ];
 
 /// The longest file that still holds one idea.

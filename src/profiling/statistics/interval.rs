@@ -1,7 +1,9 @@
 //! A closed interval, as every confidence interval here is given.
 
+use serde::{Deserialize, Serialize};
+
 /// A closed interval.
-#[derive(Clone, Copy, Debug, PartialEq)]
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Interval {
     pub low: f64,
     pub high: f64,
@@ -25,8 +27,8 @@ impl Confidence {
     pub const NINETY_FIVE_PERCENT: Self = Self(0.95);
 
     /// `None` unless `level` lies strictly between 0 and 1.
-    pub fn new(level: f64) -> Option<Self> {
-        (level > 0.0 && level < 1.0).then_some(Self(level))
+    pub const fn new(level: f64) -> Option<Self> {
+        if level > 0.0 && level < 1.0 { Some(Self(level)) } else { None }
     }
 
     pub fn level(self) -> f64 {

@@ -1,0 +1,3 @@
+//! Verdicts on a change: is the candidate slower, faster or the same, and how sure is that?
+
+pub mod decision;
