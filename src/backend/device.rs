@@ -84,6 +84,14 @@ pub trait Device: Send + Sync {
     /// Waits until everything enqueued has run, and reports what failed in it.
     fn synchronize(&self) -> Result<(), BackendError>;
 
+    /// What the host emulator's measure of cost says of the launches that the calling thread made since its last call:
+    /// steps, as `host_backend/step_count.rs` defines them. They depend on the kernels, the wave size and the schedule,
+    /// never on time or the number of cores, unless a kernel's control flow follows the order of its blocks. Launches
+    /// that failed do not count. `None` where nothing counts: on a GPU, and in the emulator's unchecked copy.
+    fn take_steps(&self) -> Option<u64> {
+        None
+    }
+
     /// Makes an event that can time.
     fn create_event(&self) -> Result<Box<dyn Event>, BackendError>;
 

@@ -33,7 +33,7 @@ pub struct DeviceInfo {
     pub architecture: String,
     /// Threads that run in lockstep: 32 or 64.
     pub wave_size: u32,
-    /// Compute units (AMD), streaming multiprocessors (NVIDIA), worker threads (`host`).
+    /// Compute units (AMD), streaming multiprocessors (NVIDIA); 4 on `host`, whatever its cores.
     pub multiprocessors: u32,
     pub l2_bytes: u64,
     /// Cache behind L2 (Infinity Cache on MI300); 0 if none.

@@ -11,6 +11,7 @@ use super::image::{ImageRange, read_only_range};
 use super::kernel_callbacks::stop_with_fault;
 use super::launch::Launch;
 use super::memory::NamedRange;
+use super::step_count::count_step;
 use super::thread_state::{ThreadContext, Wait, current, pack, suspend};
 
 /// Accesses between two looks at the clock.
@@ -71,6 +72,7 @@ pub(super) fn check_access(address: usize, bytes: usize, kind: AccessKind) {
     }
     // SAFETY: a current context has a block, and one thread at a time runs on this OS thread.
     let (context, block) = unsafe { (&mut *context, &mut *(*context).block) };
+    count_step();
     block.accesses += 1;
     if block.accesses.is_multiple_of(ACCESSES_PER_CLOCK_READING) {
         check_deadline(context, block);

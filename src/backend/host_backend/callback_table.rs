@@ -2,6 +2,7 @@
 
 use super::kernel_callbacks::*;
 use super::sanitizer_callbacks::*;
+use super::step_count::*;
 
 macro_rules! callbacks {
     ($($name:ident),* $(,)?) => {
@@ -34,6 +35,7 @@ callbacks! {
     hipgauge_host_check_copy,
     __tsan_func_entry,
     __tsan_func_exit,
+    __sanitizer_cov_trace_pc,
     __tsan_atomic_thread_fence,
     __tsan_read1,
     __tsan_read2,

@@ -13,6 +13,7 @@ use super::kernel_wrapper::Variant;
 use super::launch::{Launch, Progress};
 use super::memory::{HostMemory, NamedRange};
 use super::shared_memory::SHARED_BYTES_LIMIT;
+use super::step_count::StepLedger;
 use crate::backend::{
     AllocationLedger, Argument, BackendError, Buffer, Device, DeviceInfo, Event, FenceViolation, Graph, Kernel,
     KernelAttributes, KernelId, KernelLibrary, LaunchDimensions,
@@ -30,6 +31,7 @@ pub struct HostDevice {
     loader: KernelLoader,
     memory: Arc<HostMemory>,
     launch_limit: Mutex<Option<Duration>>,
+    steps: StepLedger,
 }
 
 impl HostDevice {
@@ -44,7 +46,7 @@ impl HostDevice {
         let loader = KernelLoader::new(library)?;
         let info = describe(&options, loader.compiler());
         let memory = Arc::new(HostMemory::new("host", info.memory_bytes));
-        Ok(Self { info, options, loader, memory, launch_limit: Mutex::new(None) })
+        Ok(Self { info, options, loader, memory, launch_limit: Mutex::new(None), steps: StepLedger::default() })
     }
 
     pub fn options(&self) -> &HostOptions {
@@ -206,18 +208,25 @@ impl Device for HostDevice {
             deadline: limit.map(|limit| Instant::now() + limit),
             progress: Progress::new(),
         });
-        launch.run().map_err(|fault| match fault {
+        let steps = launch.run().map_err(|fault| match fault {
             Fault::Undefined(fault) => BackendError::KernelFault { kernel: kernel.id.to_string(), fault },
             Fault::Deadline => BackendError::TimedOut {
                 device: "host".to_string(),
                 kernel: kernel.id.to_string(),
                 seconds: limit.unwrap_or_default().as_secs_f64(),
             },
-        })
+        })?;
+        self.steps.add(steps);
+        Ok(())
     }
 
     fn synchronize(&self) -> Result<(), BackendError> {
         Ok(())
+    }
+
+    fn take_steps(&self) -> Option<u64> {
+        let steps = self.steps.take();
+        self.options.memory_check.then_some(steps)
     }
 
     fn create_event(&self) -> Result<Box<dyn Event>, BackendError> {

@@ -7,6 +7,10 @@ use super::shared_memory::SHARED_BYTES_LIMIT;
 use super::{HostOptions, Schedule};
 use crate::backend::{BackendKind, BackendSurvey, DeviceInfo};
 
+/// Launch plans follow this number. It is the same on every machine, whatever its cores, so that the launches are too, and
+/// with them verdicts and step counts.
+const MULTIPROCESSORS: u32 = 4;
+
 /// The emulator needs nothing that could be missing: it always has its one device.
 pub fn survey() -> BackendSurvey {
     BackendSurvey {
@@ -26,7 +30,7 @@ pub(super) fn describe(options: &HostOptions, compiler: &str) -> DeviceInfo {
         name: field_of("/proc/cpuinfo", "model name").unwrap_or_else(|| std::env::consts::ARCH.to_string()),
         architecture: format!("emulated-wave{}", options.wave_size),
         wave_size: options.wave_size,
-        multiprocessors: rayon::current_num_threads() as u32,
+        multiprocessors: MULTIPROCESSORS,
         l2_bytes: cache_bytes(2),
         last_level_bytes: cache_bytes(3),
         memory_bytes: memory_bytes(),

@@ -24,8 +24,8 @@ impl Variant {
 pub const COMPILE_OPTIONS: &[&str] =
     &["-std=c++17", "-O2", "-ffp-contract=off", "-fno-exceptions", "-fno-rtti", "-fPIC", "-Wall", "-Wextra"];
 
-/// Options of the checked copy, besides those of both.
-pub const CHECKED_OPTIONS: &[&str] = &["-fsanitize=thread"];
+/// Options of the checked copy, besides those of both: a callback before every access, and one in every basic block.
+pub const CHECKED_OPTIONS: &[&str] = &["-fsanitize=thread", "-fsanitize-coverage=trace-pc"];
 
 /// The same, for g++ only: entries and exits of functions tell the emulator nothing.
 pub const CHECKED_OPTIONS_GNU: &[&str] = &["--param=tsan-instrument-func-entry-exit=0"];

@@ -11,6 +11,7 @@ use super::kernel_table::{HostKernel, KernelEntry};
 use super::kernel_wrapper::Variant;
 use super::memory::{HostMemory, NamedRange};
 use super::ordering::GridOrder;
+use super::step_count::counting;
 use crate::backend::LaunchDimensions;
 
 /// Below this many threads, waking another OS thread costs more than it saves.
@@ -40,6 +41,8 @@ pub(super) struct Progress {
     /// Position after which no block needs to run, because one at or before it has faulted.
     faulted_at: AtomicU64,
     fault: Mutex<Option<(u64, Fault)>>,
+    /// Of the blocks that have run.
+    steps: AtomicU64,
     helpers: Mutex<Helpers>,
     helper_left: Condvar,
 }
@@ -61,12 +64,12 @@ impl Launch {
         self.kernel.entry(self.variant)
     }
 
-    /// Runs all blocks. The fault is that of the first faulty block in schedule order, however many OS
+    /// Runs all blocks and gives the steps that their threads took. The fault is that of the first faulty block in schedule order, however many OS
     /// threads took part.
     ///
     /// Rayon's joins are not used: a worker that waits in one may pick up a whole other case, and the
     /// launch's time would include it.
-    pub fn run(self: &Arc<Self>) -> Result<(), Fault> {
+    pub fn run(self: &Arc<Self>) -> Result<u64, Fault> {
         let blocks = self.dimensions.blocks();
         if blocks * u64::from(self.dimensions.threads_per_block()) >= THREADS_WORTH_SHARING {
             let helpers = (rayon::current_num_threads() as u64).min(blocks).saturating_sub(1);
@@ -79,7 +82,7 @@ impl Launch {
         self.wait_for_helpers();
         match lock(&self.progress.fault).take() {
             Some((_, fault)) => Err(fault),
-            None => Ok(()),
+            None => Ok(self.progress.steps.load(Ordering::Relaxed)),
         }
     }
 
@@ -114,7 +117,9 @@ impl Launch {
             if position >= blocks || position > progress.faulted_at.load(Ordering::Relaxed) {
                 return;
             }
-            if let Err(fault) = run_block(self, order.block(position)) {
+            let (outcome, steps) = counting(|| run_block(self, order.block(position)));
+            progress.steps.fetch_add(steps, Ordering::Relaxed);
+            if let Err(fault) = outcome {
                 progress.faulted_at.fetch_min(position, Ordering::Relaxed);
                 let mut first = lock(&progress.fault);
                 if first.as_ref().is_none_or(|(earlier, _)| position < *earlier) {

@@ -24,6 +24,7 @@ mod race_detector;
 mod runtime_compiler;
 mod sanitizer_callbacks;
 mod shared_memory;
+mod step_count;
 mod thread_state;
 
 pub use device::HostDevice;

@@ -187,12 +187,16 @@ impl TranslationUnit<'_> {
 }
 
 /// Defines the callbacks in the shared object, because a program does not export its own symbols to what it
-/// loads: each jumps through a table that is filled after loading. All take and give words.
+/// loads: each jumps through a table that is filled after loading. All take and give words. Until then they do
+/// nothing: the instrumentation's own initialiser has a basic block.
 fn forwarding_source() -> String {
     let mut text = format!(
         "#include <cstdint>\ntypedef uint64_t w;\n\
-         extern \"C\" {{\n__attribute__((visibility(\"default\"))) void* hipgauge_callbacks[{}];\nvoid __tsan_init() {{}}\n",
-        CALLBACK_NAMES.len()
+         static w nothing(w, w, w, w, w) {{ return 0; }}\n\
+         extern \"C\" {{\n__attribute__((visibility(\"default\"))) void* hipgauge_callbacks[{}] = {{{}}};\n\
+         void __tsan_init() {{}}\n",
+        CALLBACK_NAMES.len(),
+        vec!["(void*)nothing"; CALLBACK_NAMES.len()].join(", ")
     );
     for (index, name) in CALLBACK_NAMES.iter().enumerate() {
         writeln!(
@@ -210,7 +214,7 @@ fn open(path: &Path) -> Result<Arc<Library>, CompileFailure> {
     let failure = |error: libloading::Error| CompileFailure {
         log: format!("cannot load {}: {error}; delete the file to have it compiled again", path.display()),
     };
-    // SAFETY: the object was linked by `compile_in` and has no initialisers of its own.
+    // SAFETY: the object was linked by `compile_in`; its initialisers, the instrumentation's, call only what does nothing yet.
     // Symbols are resolved now: one that is missing is an error here, not an abort at the first call.
     let library = unsafe { UnixLibrary::open(Some(path), RTLD_NOW | RTLD_LOCAL) }.map_err(failure)?;
     let library = Library::from(library);
@@ -219,8 +223,9 @@ fn open(path: &Path) -> Result<Arc<Library>, CompileFailure> {
     // runs its kernels before `open` has returned for the first time, and the table is written only then.
     unsafe {
         let table: *mut *const () = *library.get(b"hipgauge_callbacks\0").map_err(failure)?;
-        if (*table).is_null() {
-            for (index, address) in callback_addresses().into_iter().enumerate() {
+        let addresses = callback_addresses();
+        if *table != addresses[0] {
+            for (index, address) in addresses.into_iter().enumerate() {
                 *table.add(index) = address;
             }
         }

@@ -8,6 +8,7 @@ use corosensei::stack::{DefaultStack, Stack, StackPointer};
 use corosensei::{Coroutine, CoroutineResult, Yielder};
 
 use super::block_state::BlockState;
+use super::step_count::count_step;
 
 /// Bytes of one coroutine's stack. Kernels keep little there: what does not fit in registers, and the
 /// emulator's callbacks. A guard page lies below.
@@ -74,6 +75,7 @@ pub(super) fn current() -> *mut ThreadContext {
 /// that needs dropping: a faulty block's coroutines are abandoned without unwinding.
 #[inline]
 pub(super) unsafe fn suspend(context: *mut ThreadContext, wait: Wait) {
+    count_step();
     // SAFETY: the caller runs on the context's coroutine, so its yielder is alive.
     unsafe {
         (*context).wait = wait;
