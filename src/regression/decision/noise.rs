@@ -2,7 +2,7 @@
 
 use statrs::distribution::{ChiSquared, ContinuousCDF};
 
-use crate::profiling::statistics::normal_upper_tail;
+use crate::profiling::statistics::{Interval, normal_quantile, normal_upper_tail};
 
 /// How many standard deviations the noise is: 99.9 % of normal values lie within them.
 pub(super) const NOISE_DEVIATIONS: f64 = 3.290_526_731_491_925_6;
@@ -27,13 +27,20 @@ pub fn noise_of_shifts(shifts: &[f64]) -> Option<f64> {
     Some((NOISE_DEVIATIONS * (squares / lower).sqrt()).max(largest))
 }
 
-/// Two-sided probability that normal noise with that 99.9 % bound reaches `shift`.
-pub(super) fn chance_of_noise(shift: f64, noise: f64) -> f64 {
-    match (noise > 0.0, shift == 0.0) {
-        (_, true) => 1.0,
-        (true, _) => 2.0 * normal_upper_tail(NOISE_DEVIATIONS * shift.abs() / noise),
-        (false, _) => 0.0,
+/// Widens an interval that only the values' own spread went into by the noise that they cannot see; both are
+/// distances at about the same level, and independent, so their squares add.
+pub(super) fn widened(interval: Interval, shift: f64, noise: f64) -> Interval {
+    Interval { low: shift - (shift - interval.low).hypot(noise), high: shift + (interval.high - shift).hypot(noise) }
+}
+
+/// The same for a two-sided p-value: taken for one of a normal distribution, whose spread it then tells.
+pub(super) fn chance_with_noise(chance: f64, shift: f64, noise: f64) -> f64 {
+    let deviations = -normal_quantile(chance / 2.0);
+    if shift == 0.0 || deviations <= 0.0 {
+        return 1.0;
     }
+    let error = (shift.abs() / deviations).hypot(noise / NOISE_DEVIATIONS);
+    (2.0 * normal_upper_tail(shift.abs() / error)).min(1.0)
 }
 
 #[cfg(test)]
@@ -41,9 +48,14 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_noise_is_exceeded_once_in_a_thousand() {
-        assert!((chance_of_noise(-0.02, 0.02) - 0.001).abs() < 1e-9);
-        assert_eq!((chance_of_noise(0.0, 0.02), chance_of_noise(0.01, 0.0)), (1.0, 0.0));
+    fn noise_widens_an_interval_and_raises_a_chance() {
+        let interval = widened(Interval { low: 0.0, high: 0.07 }, 0.03, 0.04);
+        assert!((interval.low + 0.02).abs() < 1e-12 && (interval.high - (0.03 + 0.0032_f64.sqrt())).abs() < 1e-12);
+        // Values alone say 1e-12: what is left is the noise, whose 99.9 % bound is the shift itself.
+        assert!((chance_with_noise(1e-300, 0.02, 0.02) - 0.001).abs() < 1e-4);
+        assert!((chance_with_noise(0.01, 0.02, 0.0) - 0.01).abs() < 1e-9, "no noise changes nothing");
+        assert!(chance_with_noise(0.01, 0.02, 0.02) > 0.02);
+        assert_eq!((chance_with_noise(1.0, 0.02, 0.02), chance_with_noise(0.5, 0.0, 0.02)), (1.0, 1.0));
     }
 
     #[test]

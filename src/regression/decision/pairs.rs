@@ -5,7 +5,7 @@ use serde::{Deserialize, Serialize};
 use crate::profiling::statistics::{Alternative, Interval, shift_of_pairs, signed_rank};
 
 use super::classify::{Evidence, classify, refused};
-use super::noise::ASSUMED_NOISE_OF_PAIRS;
+use super::noise::{ASSUMED_NOISE_OF_PAIRS, chance_with_noise, widened};
 use super::reason::Reason;
 use super::thresholds::Thresholds;
 use super::verdict::{Decision, Verdict};
@@ -28,7 +28,8 @@ impl Pair {
 
 /// Weighs pairs: the Hodges–Lehmann shift of their log ratios with the exact signed-rank interval (Tukey's), so
 /// that what drifts along both sides of a pair cancels, and a few outliers do not count by their size. What
-/// stays the same over all pairs (an offset of one process) is in no interval: the threshold's noise covers it.
+/// stays the same over all pairs (an offset of one process) is not in the interval that is shown: an alarm must be
+/// clear of that noise and of the pairs' own spread taken together.
 pub fn decide_pairs(pairs: &[Pair], thresholds: &Thresholds) -> Decision {
     let threshold = thresholds.threshold(ASSUMED_NOISE_OF_PAIRS);
     if pairs.is_empty() {
@@ -44,15 +45,16 @@ pub fn decide_pairs(pairs: &[Pair], thresholds: &Thresholds) -> Decision {
     let Some(shift) = interval_at(thresholds.confidence) else {
         return refused(Verdict::Underpowered, Reason::NoValues, threshold, 0);
     };
-    let alarm_interval = thresholds.alarm.and_then(|level| interval_at(level)?.interval);
+    let noise = thresholds.noise_or(ASSUMED_NOISE_OF_PAIRS);
+    let sampled = thresholds.alarm.and_then(|level| interval_at(level)?.interval);
     // None when all ratios are zero: nothing speaks against "no change".
     let chance = signed_rank(&ratios, Alternative::TwoSided).map_or(1.0, |test| test.p_value);
     let evidence = Evidence {
         shift: shift.estimate,
         interval: shift.interval,
-        alarm_interval,
-        sampling_reach: alarm_interval.map(|interval| interval.width() / 2.0),
-        p_value: chance.max(thresholds.chance(shift.estimate, ASSUMED_NOISE_OF_PAIRS)),
+        alarm_interval: sampled.map(|interval| widened(interval, shift.estimate, noise)),
+        sampling_reach: sampled.map(|interval| interval.width() / 2.0),
+        p_value: chance_with_noise(chance, shift.estimate, noise),
         count: pairs.len(),
     };
     classify(&evidence, thresholds, ASSUMED_NOISE_OF_PAIRS)

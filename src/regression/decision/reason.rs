@@ -29,12 +29,13 @@ pub enum Reason {
     EmulatedTime,
     NearFloor,
     Throttled,
+    SharedDevice,
     NotConfirmed,
     Forced,
 }
 
 impl Reason {
-    pub const ALL: [Reason; 23] = [
+    pub const ALL: [Reason; 24] = [
         Reason::ClearChange,
         Reason::WithinThreshold,
         Reason::NearThreshold,
@@ -56,6 +57,7 @@ impl Reason {
         Reason::EmulatedTime,
         Reason::NearFloor,
         Reason::Throttled,
+        Reason::SharedDevice,
         Reason::NotConfirmed,
         Reason::Forced,
     ];
@@ -84,6 +86,7 @@ impl Reason {
             Reason::EmulatedTime => "emulated-time",
             Reason::NearFloor => "near-floor",
             Reason::Throttled => "throttled",
+            Reason::SharedDevice => "shared-device",
             Reason::NotConfirmed => "not-confirmed",
             Reason::Forced => "forced",
         }
@@ -121,6 +124,7 @@ impl Reason {
             }
             Reason::NearFloor => "The time is near that of an empty launch, so it says more about launching.",
             Reason::Throttled => "The device was held back while a side was measured.",
+            Reason::SharedDevice => "Another process computed on the device while a side was measured.",
             Reason::NotConfirmed => "A second measurement did not confirm the change.",
             Reason::Forced => "The conditions of the two sides differ, and the comparison was forced.",
         }

@@ -34,7 +34,7 @@ pub fn decide_samples(base: &[f64], candidate: &[f64], thresholds: &Thresholds) 
         let decision = refused(Verdict::Underpowered, Reason::TooFewValues, threshold, count);
         return Decision { shift: Some(shift.exp_m1()), ..decision };
     };
-    let noise = thresholds.calibrated().unwrap_or(ASSUMED_NOISE_OF_RUNS) / NOISE_DEVIATIONS;
+    let noise = thresholds.noise_or(ASSUMED_NOISE_OF_RUNS) / NOISE_DEVIATIONS;
     let sampling = Error::of(&[base, candidate], 0.0);
     let total = Error::of(&[base, candidate], noise);
     let alarm = thresholds.alarm.map(|level| level.tail());

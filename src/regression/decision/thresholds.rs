@@ -3,7 +3,6 @@
 use crate::profiling::statistics::Confidence;
 
 use super::look::Look;
-use super::noise::chance_of_noise;
 
 /// What counts as a change, and how sure a verdict has to be.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -48,11 +47,11 @@ impl Thresholds {
     pub(super) fn threshold(&self, assumed_noise: f64) -> f64 {
         let assumed = if self.deterministic { 0.0 } else { assumed_noise };
         // `max` ignores a least effect that is not a number.
-        self.calibrated().unwrap_or(assumed).max(self.least_effect)
+        self.noise_or(assumed).max(self.least_effect)
     }
 
-    /// Chance that noise alone moves a comparison by `shift` (a log ratio) or more, either way.
-    pub(super) fn chance(&self, shift: f64, assumed_noise: f64) -> f64 {
-        chance_of_noise(shift, self.calibrated().unwrap_or(assumed_noise))
+    /// Calibrated noise, or what is assumed in its place.
+    pub(super) fn noise_or(&self, assumed_noise: f64) -> f64 {
+        self.calibrated().unwrap_or(assumed_noise)
     }
 }
