@@ -20,7 +20,7 @@ pub struct Report {
 /// Reads the run in `path` and writes plots, `index.html` and `summary.md` beside its rows. Needs no device.
 pub fn draw_report(path: &Path) -> Result<Report, ReportError> {
     let run = RunData::load(path)?;
-    let figures = draw_figures(&run)?;
+    let figures = draw_figures(&run, &[])?;
     let page = path.join("index.html");
     write(&page, &render_page(&run, &figures))?;
     write(&path.join("summary.md"), &render_markdown(&run))?;

@@ -20,6 +20,8 @@ mod draw_tests;
 #[cfg(test)]
 mod fixture;
 #[cfg(test)]
+mod realistic;
+#[cfg(test)]
 mod run_directory_tests;
 
 pub use draw::{Report, draw_report};

@@ -1,57 +1,34 @@
-//! Time and bandwidth against size: panels side by side, a legend under them where it covers no data.
+//! Time, bandwidth and share of the roof against size: a row of panels, or one for each dtype.
 
-use std::fs;
-use std::path::Path;
+use std::collections::HashSet;
 
-use plotters::coord::Shift;
-use plotters::coord::ranged1d::Ranged;
-use plotters::prelude::*;
-use plotters::style::text_anchor::{HPos, Pos, VPos};
+use plotters::prelude::DrawingBackend;
 
 use crate::profiling::Mode;
-use crate::sweep::Measurement;
 
-use super::super::{ReportError, RunData};
 use super::axis::{Axis, Unit};
-use super::figure::{Figure, FigureGroup};
-use super::font::{FAMILY, register};
-use super::palette::{FAINT, GRID, INK, PAPER, SERIES};
-use super::series::{Point, Series, group};
+use super::canvas::{Picture, WIDTH};
+use super::figure::Figure;
+use super::frame::{Frame, Names, Region};
+use super::legend::{Entry, Key, Legend};
+use super::palette::{FAINT, INK};
+use super::pen::{Drawn, Hang, Pen, Stroke};
+use super::series::{Point, Series};
 
-/// Size of a figure in CSS pixels. PNGs have twice as many, for dense screens and for print.
-const WIDTH: u32 = 1080;
-const PANEL_HEIGHT: u32 = 400;
-const LEGEND_ROW: u32 = 26;
-const LEGEND_COLUMN: u32 = 260;
-const PNG_SCALE: u32 = 2;
-
-/// Draws `plots/<operation>.svg` and `.png` for every operation with measurements.
-pub fn draw_figures(run: &RunData) -> Result<Vec<Figure>, ReportError> {
-    let folder = run.path.join("plots");
-    fs::create_dir_all(&folder).map_err(|source| ReportError::NotCreated { path: folder.clone(), source })?;
-    let mut figures = Vec::new();
-    for operation in run.operations() {
-        let measurements: Vec<&Measurement> =
-            run.measurements.iter().filter(|measurement| measurement.operation == operation).collect();
-        let Some(plan) = Plan::new(&operation, &measurements, run) else { continue };
-        let svg = plan.write(&folder)?;
-        figures.push(Figure {
-            id: operation.clone(),
-            group: FigureGroup::Operation,
-            title: operation,
-            caption: String::new(),
-            description: plan.description(),
-            svg,
-        });
-    }
-    Ok(figures)
-}
+const ONLY_ROW: u32 = 360;
+const ONE_OF_ROWS: u32 = 270;
+const TITLE: u32 = 26;
+/// CSS pixels; the smaller one where there are many markers.
+const RADII: [f64; 2] = [3.5, 2.5];
+/// Points of a panel that have room for the larger one.
+const MANY: usize = 60;
 
 /// What a panel shows of a point.
-#[derive(Clone, Copy, PartialEq)]
-enum Quantity {
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub enum Quantity {
     Latency,
     Bandwidth,
+    Share,
 }
 
 impl Quantity {
@@ -59,18 +36,18 @@ impl Quantity {
         match self {
             Quantity::Latency => Some(point.us),
             Quantity::Bandwidth => point.gbps,
+            Quantity::Share => point.share,
         }
     }
 
-    /// The values that the axis has to span: the point's, and the ends of its interval.
-    fn ends(self, point: &Point) -> Vec<f64> {
-        match self {
-            Quantity::Latency => {
-                let interval = point.interval_us.map(|interval| [interval.low, interval.high]);
-                std::iter::once(point.us).chain(interval.into_iter().flatten()).collect()
-            }
-            Quantity::Bandwidth => point.gbps.into_iter().collect(),
-        }
+    /// The 95 % interval: a rate is as uncertain as the time that it was computed from.
+    fn interval(self, point: &Point) -> Option<[f64; 2]> {
+        let time = point.interval_us?;
+        let value = self.of(point)?;
+        Some(match self {
+            Quantity::Latency => [time.low, time.high],
+            Quantity::Bandwidth | Quantity::Share => [value * point.us / time.high, value * point.us / time.low],
+        })
     }
 
     const fn label(self, emulated: bool) -> &'static str {
@@ -78,187 +55,172 @@ impl Quantity {
             (Quantity::Latency, false) => "median time per launch (µs)",
             (Quantity::Latency, true) => "emulated time per launch (µs)",
             (Quantity::Bandwidth, _) => "bandwidth (GB/s)",
+            (Quantity::Share, _) => "share of roof",
+        }
+    }
+
+    fn axis(self, values: impl Iterator<Item = f64>) -> Option<Axis> {
+        match self {
+            Quantity::Latency | Quantity::Bandwidth => Axis::log2(values, Unit::Number, 9),
+            Quantity::Share => {
+                let most = values.filter(|value| value.is_finite()).fold(1.0, f64::max);
+                Some(Axis::between(0.0, most * 1.04, Unit::Percent, 6))
+            }
         }
     }
 }
 
-/// Everything a figure needs, whatever it is drawn on.
-struct Plan {
-    operation: String,
-    series: Vec<Series>,
-    panels: Vec<Quantity>,
-    roof_gbps: Option<f64>,
-    emulated: bool,
+/// A row of panels.
+#[derive(Clone, Debug)]
+pub struct Row {
+    /// Empty where there is nothing to tell apart.
+    pub title: String,
+    pub series: Vec<Series>,
 }
 
-impl Plan {
-    fn new(operation: &str, measurements: &[&Measurement], run: &RunData) -> Option<Self> {
-        let series = group(measurements);
-        let has_bandwidth = series.iter().flat_map(|one| &one.points).any(|point| point.gbps.is_some());
-        let panels = if has_bandwidth { vec![Quantity::Latency, Quantity::Bandwidth] } else { vec![Quantity::Latency] };
-        (!series.is_empty()).then(|| Self {
-            operation: operation.to_string(),
-            series,
-            panels,
-            roof_gbps: run.record.roofs.filter(|_| has_bandwidth).map(|roofs| roofs.bandwidth_gbps()),
-            emulated: run.record.device.emulated,
-        })
+/// A bandwidth that no kernel can beat.
+#[derive(Clone, Debug)]
+pub struct Ceiling {
+    pub gbps: f64,
+    pub label: String,
+    pub color: plotters::style::RGBColor,
+}
+
+/// Everything that is drawn; all panels of a column have the same axes.
+pub struct BySize {
+    /// The words around the drawing.
+    pub words: Figure,
+    pub rows: Vec<Row>,
+    /// What the colours mean.
+    pub entries: Vec<Entry>,
+    pub ceilings: Vec<Ceiling>,
+    pub emulated: bool,
+}
+
+impl BySize {
+    fn points(&self) -> impl Iterator<Item = &Point> {
+        self.rows.iter().flat_map(|row| &row.series).flat_map(Series::points)
     }
 
-    fn description(&self) -> String {
-        let what = if self.panels.len() == 2 { "latency and bandwidth" } else { "emulated latency" };
-        let points: usize = self.series.iter().map(|series| series.points.len()).sum();
-        format!("{}: {what} against bytes moved, {points} points, cold and hot", self.operation)
+    /// Points drawn, over all series.
+    pub fn count(&self) -> usize {
+        self.points().count()
     }
 
-    fn size(&self) -> (u32, u32) {
-        let entries = self.series.len() as u32 + u32::from(self.roof_gbps.is_some());
-        let rows = entries.div_ceil(WIDTH / LEGEND_COLUMN);
-        (WIDTH, PANEL_HEIGHT + rows * LEGEND_ROW + 14)
+    /// Panels of a row; rates only where there are any.
+    pub fn quantities(&self) -> Vec<Quantity> {
+        let all = [Quantity::Latency, Quantity::Bandwidth, Quantity::Share];
+        all.into_iter().filter(|quantity| self.points().any(|point| quantity.of(point).is_some())).collect()
     }
 
-    /// Writes both files and gives the SVG's text.
-    fn write(&self, folder: &Path) -> Result<String, ReportError> {
-        let svg_file = folder.join(format!("{}.svg", self.operation));
-        let png_file = folder.join(format!("{}.png", self.operation));
-        let not_drawn = |file: &Path, problem: String| ReportError::NotDrawn { file: file.to_path_buf(), problem };
-        register().map_err(|problem| not_drawn(&svg_file, problem))?;
-        let (width, height) = self.size();
-        let mut svg = String::new();
-        let area = SVGBackend::with_string(&mut svg, (width, height)).into_drawing_area();
-        self.draw(&area, 1).map_err(|error| not_drawn(&svg_file, error.to_string()))?;
-        drop(area);
-        fs::write(&svg_file, &svg).map_err(|source| ReportError::NotWritten { file: svg_file, source })?;
-        let area = BitMapBackend::new(&png_file, (width * PNG_SCALE, height * PNG_SCALE)).into_drawing_area();
-        self.draw(&area, PNG_SCALE).map_err(|error| not_drawn(&png_file, error.to_string()))?;
-        Ok(svg)
+    fn legend(&self) -> Legend {
+        let mut entries = self.entries.clone();
+        let modes: HashSet<Mode> = self.rows.iter().flat_map(|row| &row.series).map(|series| series.mode).collect();
+        let modes = Mode::BOTH.into_iter().filter(|mode| modes.contains(mode));
+        entries.extend(modes.map(|mode| Entry::new(Key::Mode { full: mode == Mode::Cold }, mode.name())));
+        let ceilings = self.ceilings.iter();
+        entries.extend(ceilings.map(|roof| Entry::new(Key::Line(roof.color, Stroke::Dotted), roof.label.clone())));
+        Legend { entries }
     }
 
-    fn draw<B: DrawingBackend>(&self, area: &DrawingArea<B, Shift>, scale: u32) -> DrawResult<B> {
-        area.fill(&PAPER)?;
-        let (panels, legend) = area.split_vertically(PANEL_HEIGHT * scale);
-        for (panel, quantity) in panels.split_evenly((1, self.panels.len())).iter().zip(&self.panels) {
-            self.draw_panel(panel, *quantity, scale)?;
-        }
-        self.draw_legend(&legend, scale)?;
-        area.present()
+    /// Room for the titles of the rows.
+    fn head(&self) -> u32 {
+        if self.rows.iter().all(|row| row.title.is_empty()) { 0 } else { TITLE }
+    }
+
+    fn row_height(&self) -> u32 {
+        self.head() + if self.rows.len() == 1 { ONLY_ROW } else { ONE_OF_ROWS }
     }
 
     fn draw_panel<B: DrawingBackend>(
         &self,
-        area: &DrawingArea<B, Shift>,
+        pen: &Pen<'_, B>,
+        region: Region,
         quantity: Quantity,
-        scale: u32,
-    ) -> DrawResult<B> {
-        let points = || self.series.iter().flat_map(|series| &series.points);
-        let ticks = if self.panels.len() == 1 { 16 } else { 8 };
-        let roof = self.roof_gbps.filter(|_| quantity == Quantity::Bandwidth);
-        let x = Axis::over(points().map(|point| point.bytes), Unit::Bytes, ticks);
-        let y = Axis::over(points().flat_map(|point| quantity.ends(point)).chain(roof), Unit::Number, 10);
-        let (Some(x), Some(y)) = (x, y) else { return Ok(()) };
-        let mut chart = ChartBuilder::on(area)
-            .margin(10 * scale)
-            .margin_right(26 * scale)
-            .x_label_area_size(48 * scale)
-            .y_label_area_size(70 * scale)
-            .build_cartesian_2d(x.clone(), y)?;
-        chart
-            .configure_mesh()
-            .x_desc("bytes moved")
-            .y_desc(quantity.label(self.emulated))
-            .bold_line_style(GRID.stroke_width(scale))
-            .light_line_style(TRANSPARENT)
-            .axis_style(FAINT.stroke_width(scale))
-            .label_style((FAMILY, 13 * scale).into_text_style(area).color(&FAINT))
-            .axis_desc_style((FAMILY, 14 * scale).into_text_style(area).color(&INK))
-            .draw()?;
-        if let Some(roof) = roof {
-            let ends = [(x.range().start, roof), (x.range().end, roof)];
-            chart.draw_series(DashedLineSeries::new(ends, 3 * scale, 4 * scale, FAINT.stroke_width(2 * scale)))?;
-        }
-        for series in &self.series {
-            let color = SERIES[series.color];
-            let place = |point: &Point| Some((point.bytes, quantity.of(point)?));
-            let places: Vec<(f64, f64)> = series.points.iter().filter_map(place).collect();
-            let style = color.stroke_width(2 * scale);
-            match series.mode {
-                _ if !series.is_a_line() => {}
-                Mode::Cold => {
-                    chart.draw_series(LineSeries::new(places.iter().copied(), style))?;
-                }
-                Mode::Hot => {
-                    let line = places.iter().copied();
-                    chart.draw_series(DashedLineSeries::new(line, 6 * scale, 4 * scale, style))?;
-                }
-            }
-            if quantity == Quantity::Latency {
-                let bars = series.points.iter().filter_map(|point| {
-                    let interval = point.interval_us.filter(|interval| interval.low > 0.0)?;
-                    Some(PathElement::new([(point.bytes, interval.low), (point.bytes, interval.high)], style))
-                });
-                chart.draw_series(bars)?;
-            }
-            for place in places {
-                chart.draw_series(marker(place, series.mode, color, scale))?;
-            }
-        }
-        Ok(())
-    }
-
-    fn draw_legend<B: DrawingBackend>(&self, area: &DrawingArea<B, Shift>, scale: u32) -> DrawResult<B> {
-        let columns = WIDTH / LEGEND_COLUMN;
-        let text = (FAMILY, 14 * scale).into_text_style(area).color(&INK).pos(Pos::new(HPos::Left, VPos::Center));
-        let corner = |entry: u32| {
-            let x = 82 + (entry % columns) * LEGEND_COLUMN;
-            let y = LEGEND_ROW / 2 + (entry / columns) * LEGEND_ROW;
-            ((x * scale) as i32, (y * scale) as i32)
+        series: &[Series],
+    ) -> Drawn<B> {
+        let with_interval = |point: &Point| {
+            let ends = quantity.interval(point).into_iter().flatten();
+            quantity.of(point).into_iter().chain(ends).collect::<Vec<_>>()
         };
-        let (length, gap) = ((34 * scale) as i32, (10 * scale) as i32);
-        for (entry, series) in self.series.iter().enumerate() {
-            let (x, y) = corner(entry as u32);
-            let color = SERIES[series.color];
-            let style = color.stroke_width(2 * scale);
-            match series.mode {
-                Mode::Cold => area.draw(&PathElement::new([(x, y), (x + length, y)], style))?,
-                Mode::Hot => dashes(area, (x, y), length, (6 * scale, 4 * scale), style)?,
-            }
-            for shape in marker((x + length / 2, y), series.mode, color, scale) {
-                area.draw(&shape)?;
-            }
-            area.draw_text(&series.label, &text, (x + length + gap, y))?;
+        let roofs: Vec<(f64, plotters::style::RGBColor)> = match quantity {
+            Quantity::Latency => Vec::new(),
+            Quantity::Bandwidth => self.ceilings.iter().map(|roof| (roof.gbps, roof.color)).collect(),
+            Quantity::Share => vec![(1.0, FAINT)],
+        };
+        let most_ticks = if self.quantities().len() == 1 { 14 } else { 5 };
+        let x = Axis::log2(self.points().map(|point| point.bytes), Unit::Bytes, most_ticks);
+        let y = quantity.axis(self.points().flat_map(with_interval).chain(roofs.iter().map(|roof| roof.0)));
+        let (Some(x), Some(y)) = (x, y) else { return Ok(()) };
+        let names = Names { x: "bytes moved", y: quantity.label(self.emulated) };
+        let frame = Frame::draw(pen, region, (&x, &y), names)?;
+        for (height, color) in roofs {
+            pen.line(&frame.level(height), color, 2, Stroke::Dotted)?;
         }
-        if let Some(roof) = self.roof_gbps {
-            let (x, y) = corner(self.series.len() as u32);
-            dashes(area, (x, y), length, (3 * scale, 4 * scale), FAINT.stroke_width(2 * scale))?;
-            area.draw_text(&format!("copy roof, {roof:.0} GB/s"), &text, (x + length + gap, y))?;
+        for one in series {
+            self.draw_series(pen, &frame, quantity, one)?;
+        }
+        Ok(())
+    }
+
+    fn draw_series<B: DrawingBackend>(
+        &self,
+        pen: &Pen<'_, B>,
+        frame: &Frame,
+        quantity: Quantity,
+        series: &Series,
+    ) -> Drawn<B> {
+        let stroke = if series.mode == Mode::Cold { Stroke::Solid } else { Stroke::Dashed };
+        for line in &series.lines {
+            let places = line.iter().filter_map(|point| Some(frame.place(point.bytes, quantity.of(point)?)));
+            pen.line(&places.collect::<Vec<_>>(), series.look.color, 2, stroke)?;
+        }
+        let radius = RADII[usize::from(self.count() > MANY * self.rows.len())];
+        let mut taken = HashSet::new();
+        for point in series.points() {
+            let Some(value) = quantity.of(point) else { continue };
+            let place = frame.place(point.bytes, value);
+            if let Some([low, high]) = quantity.interval(point) {
+                let ends = [frame.place(point.bytes, low), frame.place(point.bytes, high)];
+                // An interval inside its marker would not be seen.
+                if (ends[0].1 - ends[1].1).abs() > 2 * pen.px(radius) {
+                    pen.line(&ends, series.look.color, 2, Stroke::Solid)?;
+                }
+            }
+            // Of markers that lie on one another only the first is drawn.
+            if taken.insert((place.0 / pen.px(2.0), place.1 / pen.px(2.0))) {
+                pen.marker(place, series.look, radius, series.mode == Mode::Cold)?;
+            }
         }
         Ok(())
     }
 }
 
-type DrawResult<B> = Result<(), DrawingAreaErrorKind<<B as DrawingBackend>::ErrorType>>;
-
-/// Cold points are full, hot ones hollow: told apart without colour.
-fn marker<C: Clone + 'static>(place: C, mode: Mode, color: RGBColor, scale: u32) -> Vec<Circle<C, u32>> {
-    let full = Circle::new(place.clone(), 4 * scale, color.filled());
-    match mode {
-        Mode::Cold => vec![full],
-        Mode::Hot => vec![full, Circle::new(place, 4 * scale - 3 * scale / 2, PAPER.filled())],
+impl Picture for BySize {
+    fn figure(&self, svg: String) -> Figure {
+        Figure { svg, ..self.words.clone() }
     }
-}
 
-fn dashes<B: DrawingBackend>(
-    area: &DrawingArea<B, Shift>,
-    (x, y): (i32, i32),
-    length: i32,
-    (dash, gap): (u32, u32),
-    style: ShapeStyle,
-) -> DrawResult<B> {
-    let (dash, gap) = (dash as i32, gap as i32);
-    let mut from = 0;
-    while from < length {
-        area.draw(&PathElement::new([(x + from, y), (x + (from + dash).min(length), y)], style))?;
-        from += dash + gap;
+    fn height(&self) -> u32 {
+        self.row_height() * self.rows.len() as u32 + self.legend().height()
     }
-    Ok(())
+
+    fn draw<B: DrawingBackend>(&self, pen: &Pen<'_, B>) -> Drawn<B> {
+        let quantities = self.quantities();
+        let width = WIDTH / quantities.len().max(1) as u32;
+        let head = self.head();
+        for (place, row) in self.rows.iter().enumerate() {
+            let top = place as u32 * self.row_height();
+            if head > 0 {
+                let at = (pen.px(12.0), pen.px(f64::from(top + head / 2 + 3)));
+                pen.text(&row.title, at, 16, INK, Hang::Left)?;
+            }
+            for (column, quantity) in quantities.iter().enumerate() {
+                let region =
+                    Region { left: column as u32 * width, top: top + head, width, height: self.row_height() - head };
+                self.draw_panel(pen, region, *quantity, &row.series)?;
+            }
+        }
+        self.legend().draw(pen, self.row_height() * self.rows.len() as u32)
+    }
 }

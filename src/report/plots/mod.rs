@@ -2,10 +2,27 @@
 
 mod axis;
 mod by_size;
+mod canvas;
+mod cold_hot;
+mod distribution;
 mod figure;
+mod file_name;
 mod font;
+mod frame;
+mod heat_map;
+mod histogram;
+mod legend;
+mod notable;
+mod operation;
 mod palette;
+mod pen;
+mod roofline;
+mod run_figures;
 mod series;
+mod variants;
 
-pub use by_size::draw_figures;
+#[cfg(test)]
+mod figure_tests;
+
 pub use figure::{Figure, FigureGroup};
+pub use run_figures::draw_figures;
