@@ -3,6 +3,7 @@
 use std::borrow::Cow;
 use std::fs;
 use std::path::{Path, PathBuf};
+use std::sync::LazyLock;
 
 use super::KernelId;
 use super::kernel_scan::{ScanError, kernel_names};
@@ -51,6 +52,12 @@ pub enum KernelOrigin {
     Directory(PathBuf),
 }
 
+/// The folder of the kernels that measure and check others. They always are this program's own: what is measured
+/// must not bring its own yardstick, and an older copy of `kernels/` may lack one.
+const INSTRUMENTS: &str = "profiling/";
+
+static EMBEDDED: LazyLock<KernelLibrary> = LazyLock::new(KernelLibrary::embedded);
+
 /// All kernels that a device can load, as text; devices compile what they load.
 #[derive(Clone, Debug)]
 pub struct KernelLibrary {
@@ -71,7 +78,8 @@ impl KernelLibrary {
     }
 
     /// The kernels under `directory`: `**/*.hip`, with headers in its `include/`. A header that is not there
-    /// is taken from the embedded ones, so that a directory may hold a single changed file.
+    /// is taken from the embedded ones, so that a directory may hold a single changed file. Its `profiling/` is
+    /// not used: see `source_of`.
     pub fn from_directory(directory: &Path) -> Result<Self, KernelLibraryError> {
         let mut files = Vec::new();
         list_files(directory, &mut files)?;
@@ -121,9 +129,17 @@ impl KernelLibrary {
         self.modules.iter().find(|module| module.name == name)
     }
 
+    /// The library that `kernel` is taken from: the embedded one for those under `profiling/`, which measure and
+    /// check the others, else this one.
+    pub fn source_of(&self, kernel: &KernelId) -> &KernelLibrary {
+        if kernel.module.starts_with(INSTRUMENTS) { &EMBEDDED } else { self }
+    }
+
     /// The module that defines `kernel`, or `None` if there is no such module or no such function in it.
     pub fn find(&self, kernel: &KernelId) -> Option<&KernelModule> {
-        self.module(&kernel.module).filter(|module| module.functions.contains(&Cow::Borrowed(&kernel.function)))
+        self.source_of(kernel)
+            .module(&kernel.module)
+            .filter(|module| module.functions.contains(&Cow::Borrowed(&kernel.function)))
     }
 
     /// Every kernel as `module:function`, for messages.
@@ -202,6 +218,20 @@ mod tests {
         let header = |name: &str| library.includes().iter().find(|include| include.name == name);
         assert_eq!(header("portability.h").unwrap().text, "// mine");
         assert!(header("portability_host.h").is_some(), "headers that are not replaced stay");
+    }
+
+    #[test]
+    fn a_directory_does_not_bring_its_own_instruments() {
+        let directory = tempfile::tempdir().expect("a temporary directory");
+        fs::create_dir_all(directory.path().join("profiling")).unwrap();
+        let source = "HG_KERNEL(empty_kernel, 64, ()) {} HG_KERNEL(mine, 64, ()) {}";
+        fs::write(directory.path().join("profiling/bandwidth.hip"), source.replace("} HG", "}\nHG")).unwrap();
+        let library = KernelLibrary::from_directory(directory.path()).unwrap();
+        let kernel = |function: &str| KernelId::new("profiling/bandwidth", function);
+        let embedded = KernelLibrary::embedded();
+        assert_eq!(library.find(&kernel("empty_kernel")), embedded.module("profiling/bandwidth"));
+        assert_eq!(library.source_of(&kernel("empty_kernel")).origin(), &KernelOrigin::Embedded);
+        assert_eq!(library.find(&kernel("mine")), None);
     }
 
     #[test]

@@ -91,7 +91,7 @@ impl<D: GpuDriver> GpuDevice<D> {
             return Ok(Arc::clone(module));
         }
         let source = self.library.find(kernel).ok_or_else(|| self.unknown(kernel))?;
-        let image = self.code_objects.code_object(&self.library, source)?;
+        let image = self.code_objects.code_object(self.library.source_of(kernel), source)?;
         self.stream.enter_outside_capture("load")?;
         let module = Arc::new(LoadedModule::load(&self.stream, &kernel.module, &image)?);
         modules.insert(kernel.module.clone(), Arc::clone(&module));

@@ -53,7 +53,7 @@ impl KernelLoader {
             known: self.library.known(),
         };
         let module = self.library.find(id).ok_or_else(unknown)?;
-        let kernel = match (&self.compiler, self.library.origin()) {
+        let kernel = match (&self.compiler, self.library.source_of(id).origin()) {
             (Some(compiler), KernelOrigin::Directory(origin)) => self.load_compiled(id, module, compiler, origin)?,
             _ => HostKernel::embedded(id).ok_or_else(unknown)?,
         };

@@ -54,7 +54,7 @@ pub struct DeviceArguments {
     #[arg(long, value_name = "SWITCH")]
     pub memory_check: Option<Switch>,
 
-    /// Take kernels from this folder instead of those built in
+    /// Take kernels from this folder instead of those built in (its profiling/ is not used)
     #[arg(long, value_name = "DIR")]
     pub kernels: Option<PathBuf>,
 }
