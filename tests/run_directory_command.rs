@@ -157,7 +157,7 @@ fn a_kernel_that_fails_verification_gets_no_time() {
 }
 
 #[test]
-fn a_kernel_that_is_wrong_only_when_it_is_timed_gets_no_time() {
+fn a_kernel_that_is_wrong_only_after_verification_gets_no_time() {
     let folder = tempfile::tempdir().unwrap();
     let (kernels, run) = (folder.path().join("kernels"), folder.path().join("run"));
     // Right in the two launches of verification, and from then on it writes nothing.
@@ -166,7 +166,7 @@ fn a_kernel_that_is_wrong_only_when_it_is_timed_gets_no_time() {
                  if (launches > 2) return;\n";
     mutated_swiglu(&kernels, write, &format!("{wrong}{write}"));
     let stdout = swept_without_a_time(&kernels, &run);
-    assert!(stdout.contains("not measured: swiglu/f32/2x64/normal: the timed launches computed"), "{stdout}");
+    assert!(stdout.contains("not measured: swiglu/f32/2x64/normal: a launch before timing"), "{stdout}");
     assert!(stdout.contains("1 could not be measured"), "{stdout}");
     assert!(fs::read_to_string(run.join("verdicts.csv")).unwrap().contains(",passed,"));
 }

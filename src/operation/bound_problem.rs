@@ -25,7 +25,7 @@ pub enum BindError {
     Backend(#[from] BackendError),
 }
 
-struct BoundLaunch {
+pub(super) struct BoundLaunch {
     kernel: Kernel,
     dimensions: LaunchDimensions,
     arguments: Vec<PlanArgument>,
@@ -33,12 +33,12 @@ struct BoundLaunch {
 
 /// Buffers and kernels of one problem on one device.
 pub struct BoundProblem {
-    device: Arc<dyn Device>,
-    specs: Vec<TensorSpec>,
+    pub(super) device: Arc<dyn Device>,
+    pub(super) specs: Vec<TensorSpec>,
     /// One per spec; an in-place output shares its input's buffer.
-    buffers: Vec<Buffer>,
-    workspace: Option<Buffer>,
-    launches: Vec<BoundLaunch>,
+    pub(super) buffers: Vec<Buffer>,
+    pub(super) workspace: Option<Buffer>,
+    pub(super) launches: Arc<[BoundLaunch]>,
 }
 
 impl BoundProblem {
@@ -94,13 +94,6 @@ impl BoundProblem {
     /// The loaded kernels in launch order.
     pub fn kernels(&self) -> impl Iterator<Item = &Kernel> {
         self.launches.iter().map(|launch| &launch.kernel)
-    }
-
-    /// Device bytes held by tensors and workspace.
-    pub fn device_bytes(&self) -> usize {
-        let owned =
-            self.specs.iter().zip(&self.buffers).filter(|(spec, _)| !matches!(spec.role, TensorRole::InPlace { .. }));
-        owned.map(|(_, buffer)| buffer.bytes()).sum::<usize>() + self.workspace.as_ref().map_or(0, Buffer::bytes)
     }
 
     /// Copies the inputs, in slot order, to the device. Padding is poisoned, so that a kernel that reads it
@@ -160,7 +153,7 @@ impl BoundProblem {
 
     /// Enqueues the plan's launches once.
     pub fn enqueue(&self) -> Result<(), BackendError> {
-        for launch in &self.launches {
+        for launch in &*self.launches {
             let arguments =
                 launch.arguments.iter().map(|argument| self.bind(*argument)).collect::<Result<Vec<_>, _>>()?;
             self.device.launch(&launch.kernel, launch.dimensions, &arguments)?;
@@ -207,8 +200,7 @@ impl BoundProblem {
 
     /// Waits, then reads the outputs, in slot order, without padding; every row is stored.
     pub fn download(&self) -> Result<Vec<HostTensor>, BackendError> {
-        let outputs = self.specs.iter().zip(&self.buffers).filter(|(spec, _)| spec.is_output());
-        outputs.map(|(spec, buffer)| self.download_tensor(spec, buffer)).collect()
+        self.outputs().map(|(spec, buffer)| self.download_tensor(spec, buffer)).collect()
     }
 
     fn download_tensor(&self, spec: &TensorSpec, buffer: &Buffer) -> Result<HostTensor, BackendError> {

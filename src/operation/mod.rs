@@ -17,6 +17,7 @@ mod parameter;
 mod philox;
 mod plan;
 mod problem;
+mod rebinding;
 
 pub use bound_problem::{BindError, BoundProblem};
 pub use case::Case;
@@ -31,3 +32,4 @@ pub use parameter::{ParameterKind, ParameterSpec, ParameterValue, Parameters};
 pub use philox::philox4x32;
 pub use plan::{LaunchPlan, PlanArgument, PlannedLaunch, TensorRole, TensorSpec};
 pub use problem::{Layout, Problem};
+pub use rebinding::Footprint;

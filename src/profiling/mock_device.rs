@@ -137,13 +137,13 @@ impl Device for MockDevice {
 
     fn copy(
         &self,
-        _destination: &Buffer,
+        destination: &Buffer,
         _destination_offset: usize,
-        _source: &Buffer,
+        source: &Buffer,
         _source_offset: usize,
         _bytes: usize,
     ) -> Result<(), BackendError> {
-        self.note("memcpy");
+        self.note(&format!("copy {} to {}", source.label(), destination.label()));
         Ok(())
     }
 

@@ -6,7 +6,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::backend::telemetry::TelemetryReading;
 
-use super::{StopReason, Throttle};
+use super::{LaunchChecks, StopReason, Throttle, WarmUp};
 
 /// What the caches hold when a timed launch starts. The two answer different questions and never mix.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
@@ -79,12 +79,17 @@ pub struct SampleSet {
     pub graph: bool,
     /// Copies of the problem's buffers that the launches took in turn.
     pub replicas: u32,
+    /// The launches before the first sample.
+    pub warm_up: WarmUp,
     pub stop: StopReason,
     /// Which attempt this is, from 0: so many blocks before it were throttled and discarded.
     pub block: u32,
     pub looks: Looks,
     /// Why the device was slower than it could be, if this was the last attempt and it still was.
     pub throttle: Option<Throttle>,
+    /// What checking the launches of all samples found, rejected samples and discarded blocks included; `None` for a
+    /// workload that checks nothing.
+    pub checks: Option<LaunchChecks>,
 }
 
 impl SampleSet {

@@ -11,6 +11,8 @@ use super::statistics::{correlated_error_of_median, median, sorted};
 pub enum StopReason {
     /// Enough samples, and their median is known well enough.
     Converged,
+    /// As many samples as were asked for.
+    Complete,
     /// The time limit came before there were enough samples.
     TooFewSamples { taken: usize, least: usize },
     /// A limit came before the median was known well enough; both as shares of the median.
@@ -23,6 +25,7 @@ impl fmt::Display for StopReason {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             StopReason::Converged => formatter.write_str("converged"),
+            StopReason::Complete => formatter.write_str("complete"),
             StopReason::TooFewSamples { taken, least } => write!(formatter, "time limit: {taken} of {least} samples"),
             StopReason::StillNoisy { relative_error, wanted } => {
                 let (error, wanted) = (relative_error * 100.0, wanted * 100.0);
@@ -54,6 +57,22 @@ pub(super) fn decide(
         return Some(StopReason::Converged);
     }
     out_of_budget.then_some(StopReason::StillNoisy { relative_error, wanted: settings.relative_error })
+}
+
+/// The rule of a block of `wanted` accepted samples. `most_samples` still holds, and the time limit where it leaves
+/// at least one sample.
+pub(super) fn decide_block(
+    settings: &TimerSettings,
+    wanted: usize,
+    accepted: &[f64],
+    taken: usize,
+    elapsed: Duration,
+) -> Option<StopReason> {
+    if accepted.len() >= wanted {
+        return Some(StopReason::Complete);
+    }
+    let out_of_budget = elapsed >= settings.time_limit || taken >= settings.most_samples;
+    out_of_budget.then_some(StopReason::TooFewSamples { taken: accepted.len(), least: wanted })
 }
 
 /// Standard error of the median as a share of it, for samples in the order they were taken: samples that

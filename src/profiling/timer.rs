@@ -8,15 +8,11 @@ use crate::backend::telemetry::{Telemetry, TelemetryReading, TelemetrySources, o
 use crate::backend::{BackendError, Device, Graph};
 
 use super::instruments::{Instruments, MOST_HELD_LAUNCHES};
-use super::statistics::{median, sorted};
-use super::stop_rule::decide;
-use super::{Conditions, Looks, Mode, Rejection, Sample, SampleSet, StopReason, TimerSettings, Workload, throttled};
-
-/// Launches in one window of the warm-up; times are stable when two neighbouring windows agree twice.
-const WINDOW: usize = 5;
-
-/// Neighbouring windows agree when their medians differ by less than this share.
-const WINDOW_AGREEMENT: f64 = 0.01;
+use super::stop_rule::{decide, decide_block};
+use super::warm_up::warm_up;
+use super::{
+    Conditions, Interval, Looks, Mode, Rejection, Sample, SampleSet, StopReason, TimerSettings, Workload, throttled,
+};
 
 /// Most launches in one hot sample: longer series would only hide drift inside a sample.
 const MOST_LAUNCHES_PER_SAMPLE: usize = 1024;
@@ -27,6 +23,9 @@ const LOOK_SECONDS: f64 = 8e-3;
 
 /// Receives every sample as soon as it is measured; `Break` ends the measurement.
 pub type SampleSink<'a> = dyn FnMut(&Sample) -> ControlFlow<()> + 'a;
+
+/// Says from the accepted samples, the number taken and the time since the first whether to stop.
+type StopRule<'a> = dyn Fn(&[f64], usize, Duration) -> Option<StopReason> + 'a;
 
 /// Times workloads on one device.
 pub struct KernelTimer {
@@ -82,17 +81,18 @@ impl KernelTimer {
         fastest_seconds: Option<f64>,
         sink: &mut SampleSink<'_>,
     ) -> Result<SampleSet, BackendError> {
+        let rule = |accepted: &[f64], taken, elapsed| decide(&self.settings, accepted, taken, elapsed);
         let (mut block, mut first_ordinal) = (0, 0);
         loop {
             let mut samples_taken = 0;
             let mut stamped = |sample: &Sample| {
                 samples_taken += 1;
-                sink(&Sample { block, ordinal: first_ordinal + sample.ordinal, ..*sample })
+                sink(&Sample { block, ..*sample })
             };
-            let set = self.measure_block(workload, mode, fastest_seconds, &mut stamped)?;
+            let set = self.measure_block(workload, mode, fastest_seconds, &rule, first_ordinal, &mut stamped)?;
             let last = block >= self.settings.most_discarded_blocks || set.stop == StopReason::Interrupted;
             if last || set.throttle.is_none() {
-                return Ok(SampleSet { block, ..set });
+                return Ok(SampleSet { block, checks: workload.conclude()?, ..set });
             }
             block += 1;
             first_ordinal += samples_taken;
@@ -100,14 +100,33 @@ impl KernelTimer {
         }
     }
 
+    /// Takes `samples` accepted samples once, for callers with a stop rule of their own: warm-up, samples, checks,
+    /// and a look at the device before and after. The time limit and `most_samples` still end it
+    /// (`StopReason::TooFewSamples`), and nothing is repeated when the device was throttled: `SampleSet::throttle`
+    /// says so. Whether the launches computed what they should is in `SampleSet::checks`.
+    pub fn block(
+        &self,
+        workload: &dyn Workload,
+        mode: Mode,
+        samples: usize,
+        fastest_seconds: Option<f64>,
+        sink: &mut SampleSink<'_>,
+    ) -> Result<SampleSet, BackendError> {
+        let rule = |accepted: &[f64], taken, elapsed| decide_block(&self.settings, samples, accepted, taken, elapsed);
+        let set = self.measure_block(workload, mode, fastest_seconds, &rule, 0, sink)?;
+        Ok(SampleSet { checks: workload.conclude()?, ..set })
+    }
+
     fn measure_block(
         &self,
         workload: &dyn Workload,
         mode: Mode,
         fastest_seconds: Option<f64>,
+        rule: &StopRule<'_>,
+        first_ordinal: u32,
         sink: &mut SampleSink<'_>,
     ) -> Result<SampleSet, BackendError> {
-        let typical = self.warm_up(workload)?;
+        let (typical, warm_up) = warm_up(&self.instruments, &self.settings, workload)?;
         let series = match mode {
             Mode::Cold => Series { launches: 1, graph: None },
             Mode::Hot => self.series(workload, typical)?,
@@ -120,18 +139,16 @@ impl KernelTimer {
             launches_per_sample: series.launches as u32,
             graph: series.graph.is_some(),
             replicas: workload.replicas() as u32,
+            warm_up,
             stop: StopReason::Interrupted,
             block: 0,
             looks: Looks { before: self.look(workload, typical)?, after: TelemetryReading::default() },
             throttle: None,
+            checks: None,
         };
         let started = Instant::now();
-        for ordinal in 0.. {
-            let interval = match mode {
-                Mode::Cold => self.cold_interval(workload, ordinal as usize % workload.replicas())?,
-                Mode::Hot => self.hot_interval(workload, &series)?,
-            };
-            let seconds = interval / series.launches as f64;
+        for ordinal in first_ordinal.. {
+            let seconds = self.sample(workload, mode, &series, ordinal)? / series.launches as f64;
             let rejection = reject(seconds, fastest_seconds);
             match rejection {
                 None => set.seconds.push(seconds),
@@ -142,7 +159,8 @@ impl KernelTimer {
             if sink(&sample).is_break() {
                 break;
             }
-            if let Some(stop) = decide(&self.settings, &set.seconds, ordinal as usize + 1, started.elapsed()) {
+            let taken = (ordinal - first_ordinal) as usize + 1;
+            if let Some(stop) = rule(&set.seconds, taken, started.elapsed()) {
                 set.stop = stop;
                 break;
             }
@@ -150,6 +168,24 @@ impl KernelTimer {
         set.looks.after = self.look(workload, typical)?;
         set.throttle = throttled(&set.looks.before, &set.looks.after, self.telemetry.facts());
         Ok(set)
+    }
+
+    /// Seconds of one interval. What is done for the check of its launches lies before and after it; the caches are
+    /// flushed last.
+    fn sample(&self, workload: &dyn Workload, mode: Mode, series: &Series, ordinal: u32) -> Result<f64, BackendError> {
+        let replica = ordinal as usize % workload.replicas();
+        let copies = match mode {
+            Mode::Cold => replica..replica + 1,
+            Mode::Hot => 0..workload.replicas(),
+        };
+        let interval = Interval { mode, ordinal, launches: series.launches, copies };
+        workload.before(&interval)?;
+        let seconds = match mode {
+            Mode::Cold => self.cold_interval(workload, replica)?,
+            Mode::Hot => self.hot_interval(workload, series)?,
+        };
+        workload.after(&interval)?;
+        Ok(seconds)
     }
 
     /// Looks at the device while it works: launches of what is measured, then a delay that lasts as long as the
@@ -161,40 +197,13 @@ impl KernelTimer {
         if self.device.info().emulated {
             return Ok(self.telemetry.read());
         }
-        let affordable = (MOST_HELD_LAUNCHES / workload.launches()).max(1);
+        let affordable = (MOST_HELD_LAUNCHES / workload.launches().max(1)).max(1);
         let launches = (LOOK_SECONDS / typical_seconds.max(1e-6)).ceil() as usize;
         enqueue_in_turn(workload, launches.clamp(1, affordable))?;
         self.instruments.keep_busy(LOOK_SECONDS)?;
         let reading = self.telemetry.read();
         self.device.synchronize()?;
         Ok(reading)
-    }
-
-    /// Launches until times are stable and the least warm-up is over; gives the last window's median seconds.
-    fn warm_up(&self, workload: &dyn Workload) -> Result<f64, BackendError> {
-        let started = Instant::now();
-        let mut previous: Option<f64> = None;
-        let mut agreements = 0;
-        // Without any warm-up time one launch still says how long the work takes. Every copy of the buffers is
-        // launched over, so that each holds an output to check.
-        let least = if self.settings.most_warm_up == Duration::ZERO { 1 } else { WINDOW };
-        let window = least.max(workload.replicas());
-        loop {
-            let mut seconds = Vec::with_capacity(window);
-            for replica in 0..window {
-                self.instruments.hold(workload.launches())?;
-                seconds.push(self.instruments.interval(|| workload.enqueue(replica % workload.replicas()))?);
-            }
-            let middle = median(&sorted(&seconds)).expect("a window has launches");
-            let agrees = previous.is_some_and(|before| (middle - before).abs() <= WINDOW_AGREEMENT * before.abs());
-            agreements = if agrees { agreements + 1 } else { 0 };
-            previous = Some(middle);
-            let elapsed = started.elapsed();
-            let stable = agreements >= 2 && elapsed >= self.settings.least_warm_up;
-            if stable || elapsed >= self.settings.most_warm_up {
-                return Ok(middle);
-            }
-        }
     }
 
     fn cold_interval(&self, workload: &dyn Workload, replica: usize) -> Result<f64, BackendError> {
@@ -220,7 +229,7 @@ impl KernelTimer {
     /// corrected by real intervals, which are warm-up of the graph and no samples.
     fn series(&self, workload: &dyn Workload, typical_seconds: f64) -> Result<Series, BackendError> {
         let batch = self.settings.batch_seconds;
-        let mut launches = series_length(batch, typical_seconds, workload.replicas());
+        let mut launches = workload.series_length(launches_in(batch, typical_seconds));
         loop {
             if launches == 1 {
                 return Ok(Series { launches, graph: None });
@@ -228,28 +237,25 @@ impl KernelTimer {
             let graph = self.device.capture(&mut || enqueue_in_turn(workload, launches))?;
             let series = Series { launches, graph };
             let interval = self.hot_interval(workload, &series)?;
-            if interval >= batch || launches >= MOST_LAUNCHES_PER_SAMPLE {
+            // A fifth more than the interval asks for, so that the next series is long enough at once.
+            let wanted = launches_in(1.2 * batch, interval / launches as f64).max(2 * launches);
+            let longer = workload.series_length(wanted.min(MOST_LAUNCHES_PER_SAMPLE));
+            if interval >= batch || longer <= launches {
                 return Ok(series);
             }
-            // A fifth more than the interval asks for, so that the next series is long enough at once.
-            let longer = series_length(1.2 * batch, interval / launches as f64, workload.replicas());
-            launches = longer.max(2 * launches).min(MOST_LAUNCHES_PER_SAMPLE);
+            launches = longer;
         }
     }
 }
 
-/// Launches that last `batch` seconds together, each copy of the buffers equally often where that fits.
-fn series_length(batch: f64, seconds: f64, replicas: usize) -> usize {
-    if seconds >= batch {
-        return replicas;
-    }
+/// Launches that last `batch` seconds together, within what one sample may have.
+fn launches_in(batch: f64, seconds: f64) -> usize {
     let wanted = if seconds > 0.0 { (batch / seconds).ceil() } else { MOST_LAUNCHES_PER_SAMPLE as f64 };
-    let wanted = wanted.min(MOST_LAUNCHES_PER_SAMPLE as f64) as usize;
-    wanted.next_multiple_of(replicas).min(MOST_LAUNCHES_PER_SAMPLE)
+    wanted.min(MOST_LAUNCHES_PER_SAMPLE as f64) as usize
 }
 
 fn enqueue_in_turn(workload: &dyn Workload, launches: usize) -> Result<(), BackendError> {
-    (0..launches).try_for_each(|launch| workload.enqueue(launch % workload.replicas()))
+    (0..launches).try_for_each(|launch| workload.enqueue_in_series(launch))
 }
 
 fn reject(seconds: f64, fastest_seconds: Option<f64>) -> Option<Rejection> {

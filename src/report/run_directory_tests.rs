@@ -191,3 +191,25 @@ fn a_directory_with_something_in_it_is_refused() {
     let error = RunDirectory::create(&below_a_file, record()).err().expect("a file is no directory").to_string();
     assert!(error.contains("notes.txt") && error.contains("--out"), "{error}");
 }
+
+#[test]
+fn a_run_from_before_launches_were_hashed_still_loads() {
+    let folder = tempfile::tempdir().expect("a temporary directory");
+    written(folder.path()).finish(RunStatus::Complete).expect("the disk has room");
+    let path = folder.path().join("summary.csv");
+    let later = ["checked_launches", "input_sets", "output_hash", "fully_checked_ordinal", "warm_up"];
+    let mut reader = csv::ReaderBuilder::new().has_headers(false).from_path(&path).expect("written before");
+    let records: Vec<csv::StringRecord> = reader.records().collect::<Result<_, _>>().expect("rows");
+    let kept: Vec<usize> = (0..records[0].len()).filter(|&column| !later.contains(&&records[0][column])).collect();
+    assert_eq!(kept.len() + later.len(), records[0].len());
+    let mut writer = csv::Writer::from_path(&path).expect("a temporary directory");
+    for record in &records {
+        writer.write_record(kept.iter().map(|&column| &record[column])).expect("the disk has room");
+    }
+    writer.flush().expect("the disk has room");
+    let run = RunData::load(folder.path()).expect("an older run");
+    assert_eq!(run.measurements.len(), 2);
+    let one = &run.measurements[0];
+    assert_eq!((one.checked_launches, one.input_sets, one.fully_checked_ordinal), (None, None, None));
+    assert_eq!((one.output_hash.as_str(), one.warm_up.as_str(), one.replicas), ("", "", 16));
+}

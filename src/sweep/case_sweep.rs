@@ -1,17 +1,16 @@
-//! One case: timed cold and hot, and the timed launches' outputs checked.
+//! One case: judged, timed cold and hot, and the timed launches' outputs checked.
 
 use std::io;
 use std::ops::ControlFlow;
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use crate::backend::{BackendError, DeviceInfo};
-use crate::operation::{BindError, Case, Cost, TensorRole};
-use crate::profiling::{KernelTimer, Mode, Roofs, Rotation, SampleSet, StopReason, Workload};
-use crate::tensor::HostTensor;
+use crate::operation::{BindError, Case, Cost};
+use crate::profiling::{KernelTimer, Mode, Roofs, Rotation, SampleSet, StopReason};
 
 use super::case_order::Place;
 use super::measurement::Surroundings;
-use super::{Measurement, Problem, SweepSink};
+use super::{Measurement, Problem, SweepSink, VerifiedCase};
 
 /// Why a case ends without the measurements that were asked for.
 #[derive(Debug, thiserror::Error)]
@@ -28,51 +27,65 @@ pub(super) enum CaseError {
 /// How one case ended.
 pub(super) enum CaseEnd {
     Measured,
-    /// The timed launches' outputs are wrong, or no sample was acceptable.
+    /// There is nothing to launch.
+    Empty,
+    /// Outputs are wrong, or no sample was acceptable.
     Refused(String),
     Interrupted,
 }
 
-/// Measures one case in the given modes. A mode's row reaches the sink only after the outputs were checked;
-/// raw samples reach it at once.
+/// How a case is measured, and what its numbers are put in relation to.
+pub(super) struct Plan<'a> {
+    pub modes: &'a [Mode],
+    pub roofs: Option<&'a Roofs>,
+    /// Of the whole run; each place draws other launches.
+    pub seed: u64,
+}
+
+/// Measures one case in the given modes. A mode's row reaches the sink only after its launches were checked, and
+/// only if those of all modes were right; raw samples reach it at once.
 pub(super) fn sweep_case(
     timer: &KernelTimer,
     case: &Case,
     place: Place,
-    modes: &[Mode],
-    roofs: Option<&Roofs>,
+    plan: &Plan<'_>,
     stop: &AtomicBool,
     sink: &mut dyn SweepSink,
 ) -> Result<CaseEnd, CaseError> {
-    let inputs = case.operation.generate(&case.problem, case.class, case.seed);
-    let rotation = Rotation::new(timer.device(), case.operation, &case.problem, &inputs)?;
+    let seed = plan.seed.wrapping_add(place.suite_position as u64);
+    let rotation = match VerifiedCase::new(timer.device(), case, seed)? {
+        VerifiedCase::Ready(rotation) => rotation,
+        VerifiedCase::Wrong(reason) => return Ok(CaseEnd::Refused(reason)),
+        VerifiedCase::Empty => return Ok(CaseEnd::Empty),
+    };
     let id = case.id();
-    let mut sets = Vec::new();
-    for &mode in modes {
-        let fastest = fastest_seconds(case, mode, &rotation, roofs, timer.device().info());
+    let mut rows = Vec::new();
+    let mut interrupted = false;
+    for &mode in plan.modes {
+        let fastest = fastest_seconds(case, mode, &rotation, plan.roofs, timer.device().info());
         let set = measure(timer, &rotation, mode, fastest, &id, stop, sink)?;
-        if set.beat_roof > 0 {
-            let reason = format!("{} {mode} samples beat the roof and were rejected", set.beat_roof);
+        if set.rejected() > 0 {
+            let (not_positive, beat_roof) = (set.not_positive, set.beat_roof);
+            let reason = format!(
+                "{mode} samples were rejected: {beat_roof} beat the roof, {not_positive} were zero, negative or no number"
+            );
             sink.problem(&Problem { case: id.clone(), fatal: false, reason })?;
         }
-        let interrupted = set.stop == StopReason::Interrupted;
-        sets.push(set);
-        if interrupted {
+        if let Some(failure) = set.checks.as_ref().and_then(|checks| checks.failure()) {
+            return Ok(CaseEnd::Refused(format!("{mode}: {failure}")));
+        }
+        let exceeds_caches = rotation.exceeds_caches();
+        let surroundings = Surroundings { device: timer.device().info(), roofs: plan.roofs, exceeds_caches, place };
+        let Some(row) = Measurement::new(case, &set, &surroundings) else {
+            return Ok(CaseEnd::Refused(no_sample(&set)));
+        };
+        rows.push(row);
+        if set.stop == StopReason::Interrupted {
+            interrupted = true;
             break;
         }
     }
-    if let Some(reason) = check_outputs(case, &rotation, &inputs)? {
-        return Ok(CaseEnd::Refused(reason));
-    }
-    let exceeds_caches = rotation.exceeds_caches();
-    let surroundings = Surroundings { device: timer.device().info(), roofs, exceeds_caches, place };
-    for set in &sets {
-        let Some(measurement) = Measurement::new(case, set, &surroundings) else {
-            return Ok(CaseEnd::Refused(no_sample(set)));
-        };
-        sink.measurement(&measurement)?;
-    }
-    let interrupted = sets.iter().any(|set| set.stop == StopReason::Interrupted);
+    rows.iter().try_for_each(|row| sink.measurement(row))?;
     Ok(if interrupted { CaseEnd::Interrupted } else { CaseEnd::Measured })
 }
 
@@ -101,10 +114,10 @@ fn measure(
     failure.map_or(Ok(set), |error| Err(error.into()))
 }
 
-/// The time that no correct launch can beat. Output bytes may stay behind in a write-back cache, so they count
+/// Seconds that no correct launch can beat. Output bytes may stay behind in a write-back cache, so they count
 /// only for outputs that exceed the caches themselves; hot launches over buffers that fit in the caches are
-/// bound by no memory roof at all.
-fn fastest_seconds(
+/// bound by no memory roof at all. `None` where there is no such bound.
+pub fn fastest_seconds(
     case: &Case,
     mode: Mode,
     rotation: &Rotation,
@@ -119,34 +132,4 @@ fn fastest_seconds(
     let caches = device.l2_bytes + device.last_level_bytes;
     let outputs_reach_memory = bytes_written >= 2 * caches;
     Some(roofs.fastest_seconds(if outputs_reach_memory { bytes_read + bytes_written } else { bytes_read }))
-}
-
-/// Judges what the last timed launch left in one copy of the buffers and compares every other copy with it,
-/// byte by byte. A fast launch that skips work is found here: the outputs were poisoned before timing.
-fn check_outputs(case: &Case, rotation: &Rotation, inputs: &[HostTensor]) -> Result<Option<String>, CaseError> {
-    let problems = rotation.problems();
-    let in_place = problems[0].specs().iter().any(|spec| matches!(spec.role, TensorRole::InPlace { .. }));
-    if in_place {
-        // Each launch changed the next one's input: what can be checked is one more launch on fresh inputs.
-        rotation.reset(inputs)?;
-        (0..problems.len()).try_for_each(|replica| rotation.enqueue(replica))?;
-    }
-    let reference = case.operation.reference(&case.problem, inputs);
-    let first = problems[0].download()?;
-    let failures: Vec<_> = reference
-        .judge(&first)
-        .into_iter()
-        .filter(|judgement| !judgement.only_statistical)
-        .flat_map(|judgement| judgement.failures)
-        .collect();
-    if !failures.is_empty() {
-        return Ok(Some(format!("the timed launches computed something else: {}", failures.join("; "))));
-    }
-    for (replica, problem) in problems.iter().enumerate().skip(1) {
-        let outputs = problem.download()?;
-        if first.iter().zip(&outputs).any(|(first, other)| first.bytes() != other.bytes()) {
-            return Ok(Some(format!("timed launches over copy {replica} of the buffers gave other bits than copy 0")));
-        }
-    }
-    Ok(None)
 }

@@ -14,27 +14,36 @@ use super::case_order::Place;
 /// Below this multiple of the empty launch a time says more about launching than about the kernel.
 const NEAR_FLOOR: f64 = 3.0;
 
+/// Intervals shorter than this many steps of the event timer are known no better than to 1 %.
+const LEAST_TIMER_STEPS: f64 = 100.0;
+
 /// What a reader of a number has to know.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Flag {
     Emulated,
     NearFloor,
+    CoarseTimer,
     InCache,
     PlainLaunches,
     Rejections,
     NotConverged,
+    UnstableWarmUp,
+    OneInputSet,
     Throttled,
     Shared,
 }
 
 impl Flag {
-    pub const ALL: [Flag; 8] = [
+    pub const ALL: [Flag; 11] = [
         Flag::Emulated,
         Flag::NearFloor,
+        Flag::CoarseTimer,
         Flag::InCache,
         Flag::PlainLaunches,
         Flag::Rejections,
         Flag::NotConverged,
+        Flag::UnstableWarmUp,
+        Flag::OneInputSet,
         Flag::Throttled,
         Flag::Shared,
     ];
@@ -43,10 +52,13 @@ impl Flag {
         match self {
             Flag::Emulated => "emulated",
             Flag::NearFloor => "near-floor",
+            Flag::CoarseTimer => "coarse-timer",
             Flag::InCache => "in-cache",
             Flag::PlainLaunches => "plain-launches",
             Flag::Rejections => "rejections",
             Flag::NotConverged => "not-converged",
+            Flag::UnstableWarmUp => "unstable-warm-up",
+            Flag::OneInputSet => "one-input-set",
             Flag::Throttled => "throttled",
             Flag::Shared => "shared",
         }
@@ -57,10 +69,13 @@ impl Flag {
         match self {
             Flag::Emulated => "the host emulator's time, never comparable with a GPU's",
             Flag::NearFloor => "shorter than three empty launches, so launching dominates",
+            Flag::CoarseTimer => "the event timer's step is over 1 % of an interval",
             Flag::InCache => "the hot buffers fit in the caches, so no share of the memory roof is given",
             Flag::PlainLaunches => "no graph on this device, so gaps between launches are part of the hot time",
             Flag::Rejections => "some samples were not positive or beat the roof, and do not count",
             Flag::NotConverged => "a limit came before the stop rule was content",
+            Flag::UnstableWarmUp => "times still drifted when the warm-up ended at its limit",
+            Flag::OneInputSet => "no memory for a second input set, so inputs did not change between samples",
             Flag::Throttled => "the device was held back (power, heat, a low clock) in every attempt",
             Flag::Shared => "another process computed on the device",
         }
@@ -120,6 +135,22 @@ pub struct Measurement {
     pub launches_per_sample: u64,
     /// Copies of the buffers that launches took in turn.
     pub replicas: u64,
+    /// Timed launches whose outputs were hashed on the device and had the verified hash: all whose outputs the next
+    /// launch did not overwrite. None in runs that checked less.
+    #[serde(default)]
+    pub checked_launches: Option<u64>,
+    /// Input sets that launches took in turn.
+    #[serde(default)]
+    pub input_sets: Option<u64>,
+    /// Verified hash of the outputs on each input set, hexadecimal, space separated.
+    #[serde(default)]
+    pub output_hash: String,
+    /// Ordinal of the sample with the launch, drawn at random, whose outputs were downloaded and compared whole.
+    #[serde(default)]
+    pub fully_checked_ordinal: Option<u64>,
+    /// Whether times were stable when the first sample was taken.
+    #[serde(default)]
+    pub warm_up: String,
     pub stop_reason: String,
     /// Blocks of samples discarded because the device was throttled.
     pub throttled_blocks: u64,
@@ -162,13 +193,19 @@ impl Measurement {
         let memory_counts = !in_cache || roofline.is_some_and(|roofline| roofline.binding != Roof::Memory);
         let (before, after) = (&samples.looks.before, &samples.looks.after);
         let shared = [before, after].iter().any(|look| look.compute_processes.is_some_and(|count| count > 1));
+        let interval_us = summary.median_us * f64::from(samples.launches_per_sample);
+        let coarse = |roofs: &Roofs| interval_us < LEAST_TIMER_STEPS * roofs.timer_resolution_us;
+        let checks = samples.checks.as_ref();
         let flags = [
             (emulated, Flag::Emulated),
             (floor_multiple.is_some_and(|multiple| multiple < NEAR_FLOOR), Flag::NearFloor),
+            (surroundings.roofs.is_some_and(coarse), Flag::CoarseTimer),
             (in_cache, Flag::InCache),
             (!emulated && samples.launches_per_sample > 1 && !samples.graph, Flag::PlainLaunches),
             (samples.rejected() > 0, Flag::Rejections),
             (!emulated && samples.stop != StopReason::Converged, Flag::NotConverged),
+            (!emulated && !samples.warm_up.stable, Flag::UnstableWarmUp),
+            (checks.is_some_and(|checks| checks.input_sets() == 1), Flag::OneInputSet),
             (samples.throttle.is_some(), Flag::Throttled),
             (shared, Flag::Shared),
         ];
@@ -205,6 +242,13 @@ impl Measurement {
             binding_roof: roofline.map(|roofline| roofline.binding),
             launches_per_sample: u64::from(samples.launches_per_sample),
             replicas: u64::from(samples.replicas),
+            checked_launches: checks.map(|checks| checks.launches),
+            input_sets: checks.map(|checks| checks.input_sets() as u64),
+            output_hash: checks.map_or(String::new(), |checks| checks.hash_text()),
+            fully_checked_ordinal: checks
+                .and_then(|checks| checks.fully_checked)
+                .map(|launch| u64::from(launch.ordinal)),
+            warm_up: samples.warm_up.to_string(),
             stop_reason: samples.stop.to_string(),
             throttled_blocks: u64::from(samples.block),
             throttle: samples.throttle.map_or(String::new(), |throttle| throttle.to_string()),

@@ -9,7 +9,7 @@ use crate::operation::Case;
 use crate::profiling::{Conditions, KernelTimer, Mode, Roofs, TimerSettings};
 
 use super::case_order::measuring_order;
-use super::case_sweep::{CaseEnd, CaseError, sweep_case};
+use super::case_sweep::{CaseEnd, CaseError, Plan, sweep_case};
 use super::{Problem, SweepSink};
 
 /// How cases are measured.
@@ -17,7 +17,7 @@ use super::{Problem, SweepSink};
 pub struct SweepOptions {
     pub modes: Vec<Mode>,
     pub settings: TimerSettings,
-    /// Decides the order in which cases are measured.
+    /// Decides the order in which cases are measured, and which timed launches are checked in full.
     pub seed: u64,
 }
 
@@ -26,7 +26,9 @@ pub struct SweepOptions {
 pub struct SweepSummary {
     pub cases: usize,
     pub measured: usize,
-    /// Cases whose timed launches gave a wrong result, or no acceptable sample.
+    /// Cases that launch nothing.
+    pub empty: usize,
+    /// Cases with a launch that gave a wrong result, or without an acceptable sample.
     pub refused: usize,
     /// Cases that could not run.
     pub errored: usize,
@@ -77,10 +79,17 @@ impl Sweep {
                 summary.interrupted = true;
                 break;
             }
-            let end = sweep_case(&self.timer, case, place, &self.options.modes, self.roofs.as_ref(), stop, sink);
+            let SweepOptions { ref modes, seed, .. } = self.options;
+            let plan = Plan { modes, roofs: self.roofs.as_ref(), seed };
+            let end = sweep_case(&self.timer, case, place, &plan, stop, sink);
             let problem = |reason| Problem { case: case.id(), fatal: true, reason };
             match end {
                 Ok(CaseEnd::Measured) => summary.measured += 1,
+                Ok(CaseEnd::Empty) => {
+                    summary.empty += 1;
+                    let reason = "nothing is launched, so there is nothing to time".to_string();
+                    sink.problem(&Problem { fatal: false, ..problem(reason) })?;
+                }
                 Ok(CaseEnd::Interrupted) => summary.interrupted = true,
                 Ok(CaseEnd::Refused(reason)) => {
                     summary.refused += 1;
