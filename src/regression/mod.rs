@@ -1,3 +1,4 @@
 //! Verdicts on a change: is the candidate slower, faster or the same, and how sure is that?
 
+pub mod bisect;
 pub mod decision;
