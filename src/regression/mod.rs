@@ -2,3 +2,4 @@
 
 pub mod bisect;
 pub mod decision;
+pub mod repository;
