@@ -13,6 +13,8 @@ mod kernel_scan;
 mod kernel_wrapper;
 #[path = "build/modules.rs"]
 mod modules;
+#[path = "src/backend/code_object/offline_compiler.rs"]
+mod offline_compiler;
 #[path = "build/stamp.rs"]
 mod stamp;
 

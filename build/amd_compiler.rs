@@ -1,43 +1,26 @@
-//! Compiles every kernel for AMD GPUs where a HIP compiler is there. Plain clang is one: no ROCm is needed.
+//! Compiles every kernel for AMD GPUs where a HIP compiler is found.
 
 use std::env;
-use std::path::{Path, PathBuf};
-use std::process::Command;
+use std::path::Path;
 use std::sync::Mutex;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::thread;
 
 use super::modules::{CodeObject, Module, Sources};
+use super::offline_compiler::OfflineCompiler;
 use super::stamp::Stamp;
 
 const DEFAULT_ARCHITECTURES: &str = "gfx90a,gfx942,gfx1030,gfx1100,gfx1201";
 
-/// Clang versions that compile HIP without ROCm's own headers; older ones lack `--no-gpu-bundle-output`.
-const CLANG_VERSIONS: std::ops::RangeInclusive<u32> = 16..=24;
-
-const OPTIONS: &[&str] = &[
-    "-x",
-    "hip",
-    "--cuda-device-only",
-    "--no-gpu-bundle-output",
-    "-nogpuinc",
-    "-nogpulib",
-    "-std=c++17",
-    "-O3",
-    "-ffp-contract=off",
-];
-
 /// A compiler and what it is to compile for.
 pub struct AmdCompiler {
-    program: String,
-    /// First line of `--version`.
-    version: String,
+    compiler: OfflineCompiler,
     architectures: Vec<String>,
 }
 
 impl AmdCompiler {
-    /// `$HIPGAUGE_HIPCC`, hipcc, or the newest clang that can make code for AMD GPUs. `None` if there is none,
-    /// or if `HIPGAUGE_AMD_ARCHITECTURES` is `none`.
+    /// The compiler that `OfflineCompiler` finds. `None` if there is none, or if `HIPGAUGE_AMD_ARCHITECTURES` is
+    /// `none`.
     pub fn find(out: &Path) -> Result<Option<Self>, String> {
         let architectures = env::var("HIPGAUGE_AMD_ARCHITECTURES").unwrap_or(DEFAULT_ARCHITECTURES.to_string());
         if architectures == "none" {
@@ -49,25 +32,13 @@ impl AmdCompiler {
                 "HIPGAUGE_AMD_ARCHITECTURES has `{wrong}`: give gfx names separated by commas, or `none`"
             ));
         }
-        let with = |program: String| -> Result<Self, String> {
-            let version = version_of(&program)?;
-            let compiler = Self { program, version, architectures: architectures.clone() };
-            compiler.probe(out).map(|()| compiler)
-        };
-        if let Ok(program) = env::var("HIPGAUGE_HIPCC") {
-            return with(program.clone())
-                .map(Some)
-                .map_err(|problem| format!("HIPGAUGE_HIPCC={program} cannot compile a kernel:\n{problem}"));
-        }
-        let clangs =
-            CLANG_VERSIONS.rev().flat_map(|version| [format!("clang++-{version}"), format!("clang-{version}")]);
-        let mut candidates = std::iter::once("hipcc".to_string()).chain(clangs);
-        Ok(candidates.find_map(|program| with(program).ok()))
+        let found = OfflineCompiler::find(&architectures[0], out).map_err(|error| error.to_string())?;
+        Ok(found.map(|compiler| Self { compiler, architectures }))
     }
 
     /// The compiler's version and options, for provenance.
     pub fn describe(&self) -> String {
-        format!("{} {}", self.version, OPTIONS.join(" "))
+        self.compiler.describe()
     }
 
     /// Compiles every module for every architecture.
@@ -110,32 +81,10 @@ impl AmdCompiler {
         stamp.add_file(&module.path)?;
         sources.includes.iter().try_for_each(|include| stamp.add_file(include))?;
         if !stamp.matches(&path) {
-            self.run(&module.path, architecture, &kernels.join("include"), &path)
-                .map_err(|log| format!("{} did not compile for {architecture}:\n{log}", module.path.display()))?;
+            let compiled = self.compiler.compile(&module.path, &kernels.join("include"), architecture, &path);
+            compiled.map_err(|error| error.to_string())?;
             stamp.write(&path)?;
         }
         Ok(CodeObject { module: module.name.clone(), architecture: architecture.to_string(), path })
     }
-
-    /// Whether the compiler, with its linker, makes a code object at all.
-    fn probe(&self, out: &Path) -> Result<(), String> {
-        let source = out.join("probe.hip");
-        let text = "extern \"C\" __attribute__((global)) void probe(float* x) { *x = 1.0f; }\n";
-        std::fs::write(&source, text).map_err(|error| format!("cannot write {}: {error}", source.display()))?;
-        self.run(&source, &self.architectures[0], out, &out.join("probe.hsaco"))
-    }
-
-    /// `Err` is the compiler's log.
-    fn run(&self, source: &Path, architecture: &str, includes: &Path, object: &PathBuf) -> Result<(), String> {
-        let mut command = Command::new(&self.program);
-        command.args(OPTIONS).arg(format!("--offload-arch={architecture}"));
-        command.arg("-I").arg(includes).arg("-c").arg(source).arg("-o").arg(object);
-        let output = command.output().map_err(|error| format!("{}: {error}", self.program))?;
-        if output.status.success() { Ok(()) } else { Err(String::from_utf8_lossy(&output.stderr).into_owned()) }
-    }
-}
-
-fn version_of(program: &str) -> Result<String, String> {
-    let output = Command::new(program).arg("--version").output().map_err(|error| format!("{program}: {error}"))?;
-    Ok(String::from_utf8_lossy(&output.stdout).lines().next().unwrap_or("unknown").to_string())
 }

@@ -256,3 +256,59 @@ fn auto_says_what_it_chose_and_why_the_others_were_not_there() {
         assert_eq!(choice["passed_over"], expected);
     }
 }
+
+/// The attributes that `inspect` prints for each kernel, by its name.
+fn inspected(output: &Output) -> Vec<(String, Value)> {
+    assert_eq!((output.status.code(), text(&output.stderr).as_str()), (Some(0), ""));
+    let lines = text(&output.stdout);
+    let kernels = lines.lines().map(|line| serde_json::from_str::<Value>(line).expect("JSON"));
+    kernels.map(|kernel| (kernel["kernel"].to_string(), kernel["attributes"].clone())).collect()
+}
+
+#[test]
+fn a_cuda_driver_tells_attributes_and_occupancy_and_what_it_does_not_say_stays_empty() {
+    let cuda = Cuda::new(|library| build("cuda_driver.cpp", library, &["-DDEVICES=1"]));
+    let arguments = ["inspect", "--device", "cuda:0", "--op", "swiglu", "--threads", "500", "--format", "json"];
+    let kernels = inspected(&cuda.hipgauge(&arguments));
+    assert_eq!(kernels.len(), 3, "one kernel for each storage type: {kernels:?}");
+    // 1536 / 500 = 3 blocks of 16 warps: 1536 of 2048 threads. What NVRTC's stand-in makes is no ELF file.
+    let expected = serde_json::json!({
+        "registers": 40, "scalar_registers": null, "accumulation_registers": null, "shared_bytes": 640,
+        "scratch_bytes": 24, "spilled_registers": null, "code_bytes": null, "most_threads_per_block": 1024,
+        "blocks_per_multiprocessor": 3, "occupancy": 0.75
+    });
+    assert!(kernels.iter().all(|(_, attributes)| *attributes == expected), "{kernels:?}");
+}
+
+#[test]
+fn a_hip_runtime_and_the_code_object_together_tell_all_attributes() {
+    let object = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/fixtures/code_objects/gfx942.hsaco");
+    let rocm = |define: &str| {
+        Rocm::new(|library| {
+            build("hip_runtime.cpp", library, &["-DDEVICES=1", define]);
+            let code_object = format!("-DCODE_OBJECT=\"{}\"", object.display());
+            build("hiprtc.cpp", &library.with_file_name("libhiprtc.so"), &[&code_object]);
+        })
+    };
+    let folder = tempfile::tempdir().expect("a temporary folder");
+    let kernels = folder.path().join("kernels");
+    fs::create_dir(&kernels).expect("a new folder");
+    fs::write(kernels.join("m.hip"), "HG_KERNEL(spilling, 1024, (float* x)) {}\n").expect("a new file");
+    let inspect = |rocm: &Rocm| {
+        let mut command = hipgauge(&["inspect", "--device", "hip:0", "--format", "json", "--kernels"]);
+        command.arg(&kernels).env("ROCM_PATH", rocm.root.path());
+        command.env("HIPGAUGE_CACHE_DIR", folder.path().join("cache"));
+        inspected(&run(&mut command)).remove(0).1
+    };
+    // The driver's registers, shared memory, scratch and threads; the rest is the code object's.
+    let mut expected = serde_json::json!({
+        "registers": 33, "scalar_registers": 10, "accumulation_registers": 0, "shared_bytes": 2048,
+        "scratch_bytes": 16, "spilled_registers": 8, "code_bytes": 2476, "most_threads_per_block": 512,
+        "blocks_per_multiprocessor": 2, "occupancy": 0.5
+    });
+    assert_eq!(inspect(&rocm("-DRUNTIME")), expected);
+    // A runtime from before the call existed.
+    expected["blocks_per_multiprocessor"] = Value::Null;
+    expected["occupancy"] = Value::Null;
+    assert_eq!(inspect(&rocm("-DNO_OCCUPANCY")), expected);
+}

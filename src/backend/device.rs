@@ -2,7 +2,9 @@
 
 use std::time::Duration;
 
-use super::{AllocationLedger, Argument, BackendError, Buffer, DeviceInfo, Kernel, KernelId, LaunchDimensions};
+use super::{
+    AllocationLedger, Argument, BackendError, Buffer, DeviceInfo, Kernel, KernelAttributes, KernelId, LaunchDimensions,
+};
 
 /// Bytes of known pattern that every allocation has before and after it, on every device.
 pub const FENCE_BYTES: usize = 256;
@@ -72,6 +74,17 @@ pub trait Device: Send + Sync {
 
     /// Loads one kernel of `kernels/`, compiling its module if no code object is embedded or cached.
     fn load(&self, kernel: &KernelId) -> Result<Kernel, BackendError>;
+
+    /// What a kernel launched like that needs of a multiprocessor, and how many of its threads one holds. `None` where
+    /// kernels are not machine code of a GPU: the emulator runs the host's, which has other registers and no
+    /// occupancy.
+    fn attributes(
+        &self,
+        _kernel: &Kernel,
+        _dimensions: LaunchDimensions,
+    ) -> Result<Option<KernelAttributes>, BackendError> {
+        Ok(None)
+    }
 
     /// Enqueues one launch. Argument count and types must be the kernel's.
     fn launch(

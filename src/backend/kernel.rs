@@ -6,7 +6,7 @@ use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
 
-use super::Buffer;
+use super::{Buffer, KernelAttributes};
 
 /// Names one kernel: the source file under `kernels/` without `.hip`, and the function in it.
 #[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
@@ -29,20 +29,11 @@ impl fmt::Display for KernelId {
     }
 }
 
-/// What the driver or the code object says of a compiled kernel; `None` where it does not say.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
-pub struct KernelAttributes {
-    pub registers: Option<u32>,
-    pub static_shared_bytes: Option<u32>,
-    /// Bytes of scratch (local) memory per thread: spills and indexed arrays.
-    pub scratch_bytes: Option<u32>,
-    pub max_threads_per_block: Option<u32>,
-}
-
 /// A kernel loaded on one device.
 #[derive(Clone)]
 pub struct Kernel {
     pub id: KernelId,
+    /// As the driver and the code object know them before a launch.
     pub attributes: KernelAttributes,
     /// The backend's function handle.
     pub(super) handle: u64,

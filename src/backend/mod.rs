@@ -5,6 +5,7 @@
 
 mod allocation_ledger;
 mod buffer;
+mod code_object;
 mod cuda_backend;
 mod device;
 mod discovery;
@@ -14,6 +15,7 @@ mod hip_backend;
 mod host_backend;
 mod info;
 mod kernel;
+mod kernel_attributes;
 mod kernel_cache;
 mod kernel_scan;
 mod kernel_source;
@@ -25,13 +27,17 @@ pub mod telemetry;
 
 pub use allocation_ledger::{AllocationLedger, LiveAllocation};
 pub use buffer::{Buffer, BufferStorage};
+pub use code_object::{
+    AmdCodeObjects, AmdKernel, AmdOccupancy, CodeObjectError, amd_occupancy, known_amd_architectures,
+};
 pub use device::{Device, Event, FENCE_BYTES, FENCE_PATTERN, FenceViolation, Graph};
 pub use discovery::{Attempt, BackendSurvey, survey};
 pub use error::BackendError;
 pub use hip_backend::compile_with_hiprtc;
 pub use host_backend::{HostDevice, HostOptions, ParseScheduleError, Schedule};
 pub use info::{BackendKind, DeviceInfo};
-pub use kernel::{Argument, Kernel, KernelAttributes, KernelId, LaunchDimensions};
+pub use kernel::{Argument, Kernel, KernelId, LaunchDimensions};
+pub use kernel_attributes::KernelAttributes;
 pub use kernel_scan::ScanError;
 pub use kernel_source::{KernelInclude, KernelLibrary, KernelLibraryError, KernelModule, KernelOrigin};
 pub use selection::{DeviceChoice, DeviceRequest, OpenOptions, PassedOver, Selection, open};

@@ -9,7 +9,7 @@ use clap::{CommandFactory, FromArgMatches, Parser, Subcommand};
 use super::exit_code::Exit;
 use super::failure::{CommandResult, Failure};
 use super::output::{BAD, styled};
-use super::{devices, exec, list, report, run, sweep, verify};
+use super::{devices, exec, inspect, list, report, run, sweep, verify};
 
 const EXAMPLES: &str = "\
 Examples:
@@ -43,6 +43,8 @@ enum Command {
     List(list::Arguments),
     /// Run one operation on your own tensors
     Exec(exec::Arguments),
+    /// Show registers, shared memory, spills, code size and occupancy of compiled kernels
+    Inspect(inspect::Arguments),
     /// List devices, and where each missing backend was looked for
     Devices(devices::Arguments),
 }
@@ -56,6 +58,7 @@ impl Command {
             Command::Verify(arguments) => verify::run(arguments),
             Command::List(arguments) => list::run(arguments),
             Command::Exec(arguments) => exec::run(arguments),
+            Command::Inspect(arguments) => inspect::run(arguments),
             Command::Devices(arguments) => devices::run(arguments),
         }
     }

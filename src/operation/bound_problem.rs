@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use crate::backend::{Argument, BackendError, Buffer, Device, Kernel, LaunchDimensions};
+use crate::backend::{Argument, BackendError, Buffer, Device, Kernel, KernelAttributes, LaunchDimensions};
 use crate::tensor::HostTensor;
 
 use super::{ContractError, LaunchPlan, Operation, PlanArgument, Problem, TensorRole, TensorSpec};
@@ -94,6 +94,25 @@ impl BoundProblem {
     /// The loaded kernels in launch order.
     pub fn kernels(&self) -> impl Iterator<Item = &Kernel> {
         self.launches.iter().map(|launch| &launch.kernel)
+    }
+
+    /// What the plan's kernels need together, each launched as planned. `None` for a plan without launches, and on a device whose kernels have no such attributes.
+    pub fn attributes(&self) -> Result<Option<KernelAttributes>, BackendError> {
+        let mut seen: Vec<&BoundLaunch> = Vec::new();
+        let mut all: Option<KernelAttributes> = None;
+        for launch in self.launches.iter() {
+            let mut attributes = match self.device.attributes(&launch.kernel, launch.dimensions)? {
+                Some(attributes) => attributes,
+                None => return Ok(None),
+            };
+            if seen.iter().any(|earlier| earlier.kernel.id == launch.kernel.id) {
+                // Its code is there once, however often it runs.
+                attributes.code_bytes = attributes.code_bytes.map(|_| 0);
+            }
+            seen.push(launch);
+            all = Some(all.map_or(attributes, |all| all.combined(attributes)));
+        }
+        Ok(all)
     }
 
     /// Copies the inputs, in slot order, to the device. Padding is poisoned, so that a kernel that reads it

@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use sha2::{Digest, Sha256};
 
-use crate::backend::{BackendError, Device};
+use crate::backend::{BackendError, Device, KernelAttributes};
 use crate::operation::{BindError, BoundProblem, Operation, Problem};
 use crate::tensor::HostTensor;
 
@@ -142,6 +142,11 @@ impl Rotation {
 
     fn first_copy(&self, set: usize) -> usize {
         set % self.copies.len()
+    }
+
+    /// What the operation's kernels need together; each copy launches the same.
+    pub fn attributes(&self) -> Result<Option<KernelAttributes>, BackendError> {
+        self.copies.first().map_or(Ok(None), BoundProblem::attributes)
     }
 
     /// Whether launches in turn find next to nothing of their buffers in a cache.

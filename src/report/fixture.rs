@@ -143,6 +143,14 @@ pub fn measurement(operation: &str, columns: u64, mode: Mode) -> Measurement {
         temperature_after_celsius: Some(57.0),
         flags: String::new(),
         emulated: false,
+        registers: Some(40),
+        scalar_registers: Some(32),
+        accumulation_registers: Some(0),
+        shared_bytes: Some(256),
+        scratch_bytes: Some(0),
+        spilled_registers: Some(0),
+        code_bytes: Some(2816),
+        occupancy: Some(0.75),
     }
 }
 

@@ -58,6 +58,7 @@ pub(super) fn sweep_case(
         VerifiedCase::Wrong(reason) => return Ok(CaseEnd::Refused(reason)),
         VerifiedCase::Empty => return Ok(CaseEnd::Empty),
     };
+    let attributes = rotation.attributes()?;
     let id = case.id();
     let mut rows = Vec::new();
     let mut interrupted = false;
@@ -75,7 +76,8 @@ pub(super) fn sweep_case(
             return Ok(CaseEnd::Refused(format!("{mode}: {failure}")));
         }
         let exceeds_caches = rotation.exceeds_caches();
-        let surroundings = Surroundings { device: timer.device().info(), roofs: plan.roofs, exceeds_caches, place };
+        let device = timer.device().info();
+        let surroundings = Surroundings { device, roofs: plan.roofs, exceeds_caches, place, attributes };
         let Some(row) = Measurement::new(case, &set, &surroundings) else {
             return Ok(CaseEnd::Refused(no_sample(&set)));
         };

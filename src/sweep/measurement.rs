@@ -4,7 +4,7 @@ use std::fmt;
 
 use serde::{Deserialize, Serialize};
 
-use crate::backend::DeviceInfo;
+use crate::backend::{DeviceInfo, KernelAttributes};
 use crate::operation::Case;
 use crate::profiling::statistics::Interval;
 use crate::profiling::{Mode, Roof, Roofs, SampleSet, SampleSummary, StopReason};
@@ -167,6 +167,24 @@ pub struct Measurement {
     /// Names of `Flag`, space separated.
     pub flags: String,
     pub emulated: bool,
+    // What the case's kernels need together, see `KernelAttributes`; none on an emulated device, and in runs from
+    // before it was kept.
+    #[serde(default)]
+    pub registers: Option<u32>,
+    #[serde(default)]
+    pub scalar_registers: Option<u32>,
+    #[serde(default)]
+    pub accumulation_registers: Option<u32>,
+    #[serde(default)]
+    pub shared_bytes: Option<u32>,
+    #[serde(default)]
+    pub scratch_bytes: Option<u32>,
+    #[serde(default)]
+    pub spilled_registers: Option<u32>,
+    #[serde(default)]
+    pub code_bytes: Option<u64>,
+    #[serde(default)]
+    pub occupancy: Option<f64>,
 }
 
 /// What a measurement is put in relation to.
@@ -176,6 +194,8 @@ pub(super) struct Surroundings<'a> {
     /// Whether the launches' buffers were larger than the caches.
     pub exceeds_caches: bool,
     pub place: Place,
+    /// What the case's kernels need together, where the device says it.
+    pub attributes: Option<KernelAttributes>,
 }
 
 impl Measurement {
@@ -210,6 +230,7 @@ impl Measurement {
             (shared, Flag::Shared),
         ];
         let flags: Vec<_> = flags.iter().filter(|(set, _)| *set).map(|(_, flag)| flag.name()).collect();
+        let attributes = surroundings.attributes.unwrap_or_default();
         let mut parameters = case.problem.parameters.id_parts(case.operation.parameters());
         parameters.extend(case.problem.layout.id_parts());
         Some(Self {
@@ -262,7 +283,30 @@ impl Measurement {
             temperature_after_celsius: after.temperature_celsius,
             flags: flags.join(" "),
             emulated,
+            registers: attributes.registers,
+            scalar_registers: attributes.scalar_registers,
+            accumulation_registers: attributes.accumulation_registers,
+            shared_bytes: attributes.shared_bytes,
+            scratch_bytes: attributes.scratch_bytes,
+            spilled_registers: attributes.spilled_registers,
+            code_bytes: attributes.code_bytes,
+            occupancy: attributes.occupancy,
         })
+    }
+
+    /// What the case's kernels need together, as far as the row says it.
+    pub fn attributes(&self) -> KernelAttributes {
+        KernelAttributes {
+            registers: self.registers,
+            scalar_registers: self.scalar_registers,
+            accumulation_registers: self.accumulation_registers,
+            shared_bytes: self.shared_bytes,
+            scratch_bytes: self.scratch_bytes,
+            spilled_registers: self.spilled_registers,
+            code_bytes: self.code_bytes,
+            occupancy: self.occupancy,
+            ..KernelAttributes::default()
+        }
     }
 
     /// The 95 % confidence interval of the median, in microseconds.

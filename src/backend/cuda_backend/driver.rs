@@ -239,10 +239,24 @@ impl GpuDriver for CudaDriver {
         };
         Ok(KernelAttributes {
             registers: get(CU_FUNC_ATTRIBUTE_NUM_REGS)?,
-            static_shared_bytes: get(CU_FUNC_ATTRIBUTE_SHARED_SIZE_BYTES)?,
+            shared_bytes: get(CU_FUNC_ATTRIBUTE_SHARED_SIZE_BYTES)?,
             scratch_bytes: get(CU_FUNC_ATTRIBUTE_LOCAL_SIZE_BYTES)?,
-            max_threads_per_block: get(CU_FUNC_ATTRIBUTE_MAX_THREADS_PER_BLOCK)?,
+            most_threads_per_block: get(CU_FUNC_ATTRIBUTE_MAX_THREADS_PER_BLOCK)?,
+            ..KernelAttributes::default()
         })
+    }
+
+    unsafe fn blocks_per_multiprocessor(&self, function: Handle, threads: u32, shared_bytes: u32) -> Result<u32> {
+        let mut blocks = 0;
+        let (function, threads) = (function.pointer(), c_int::try_from(threads).unwrap_or(c_int::MAX));
+        let shared = shared_bytes as usize;
+        // SAFETY: see above.
+        unsafe { call!(cuOccupancyMaxActiveBlocksPerMultiprocessor(&mut blocks, function, threads, shared)) }?;
+        Ok(u32::try_from(blocks).unwrap_or(0))
+    }
+
+    fn threads_per_multiprocessor(&self) -> u32 {
+        attribute(self.device, CUdevice_attribute::CU_DEVICE_ATTRIBUTE_MAX_THREADS_PER_MULTIPROCESSOR)
     }
 
     unsafe fn allow_dynamic_shared(&self, function: Handle, bytes: u32) -> Result<()> {

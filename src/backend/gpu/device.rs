@@ -8,10 +8,10 @@ use std::time::Duration;
 
 use crate::backend::{
     AllocationLedger, Argument, BackendError, Buffer, Device, DeviceInfo, Event, FENCE_BYTES, FENCE_PATTERN,
-    FenceViolation, Graph, Kernel, KernelId, KernelLibrary, LaunchDimensions,
+    FenceViolation, Graph, Kernel, KernelAttributes, KernelId, KernelLibrary, LaunchDimensions,
 };
 
-use super::driver::{DriverError, GpuDriver, Handle};
+use super::driver::{DriverError, ErrorKind, GpuDriver, Handle};
 use super::event::GpuEvent;
 use super::graph::GpuGraph;
 use super::memory::Memory;
@@ -106,9 +106,17 @@ impl<D: GpuDriver> GpuDevice<D> {
         }
     }
 
+    fn check_owner(&self, call: &'static str, kernel: &Kernel) -> Result<(), BackendError> {
+        let owner = kernel.module::<LoadedModule<D>>();
+        match owner.is_some_and(|module| Arc::ptr_eq(&module.stream, &self.stream)) {
+            true => Ok(()),
+            false => Err(invalid(call, format!("{} was loaded on another device", kernel.id))),
+        }
+    }
+
     /// Asks for more dynamic shared memory than launches get unasked, where this launch needs it.
     fn allow_shared(&self, kernel: &Kernel, function: Handle, bytes: u32) -> Result<(), DriverError> {
-        let fixed = kernel.attributes.static_shared_bytes.unwrap_or(0);
+        let fixed = kernel.attributes.shared_bytes.unwrap_or(0);
         if bytes == 0 || bytes.saturating_add(fixed) <= self.info.shared_bytes_per_block {
             return Ok(());
         }
@@ -214,16 +222,43 @@ impl<D: GpuDriver> Device for GpuDevice<D> {
         module.kernel(kernel)
     }
 
+    fn attributes(
+        &self,
+        kernel: &Kernel,
+        dimensions: LaunchDimensions,
+    ) -> Result<Option<KernelAttributes>, BackendError> {
+        self.check_owner("attributes", kernel)?;
+        self.stream.enter_outside_capture("attributes")?;
+        let function = Handle(kernel.handle as usize);
+        let (threads, dynamic) = (dimensions.threads_per_block(), dimensions.dynamic_shared_bytes);
+        let blocks = self.allow_shared(kernel, function, dynamic).and_then(|()| {
+            // SAFETY: the function belongs to `kernel`, which keeps its module loaded; the device was made current.
+            unsafe { self.stream.driver.blocks_per_multiprocessor(function, threads, dynamic) }
+        });
+        let blocks = match blocks {
+            Ok(blocks) => Some(blocks),
+            // A driver that does not tell, or blocks that no multiprocessor holds.
+            Err(DriverError { kind: ErrorKind::Refused, .. }) => None,
+            Err(error) => return Err(self.stream.error(error, format!("{} with {dimensions:?}", kernel.id))),
+        };
+        let room = Some(self.stream.driver.threads_per_multiprocessor()).filter(|threads| *threads > 0);
+        let wave = self.info.wave_size.max(1);
+        let held = |blocks: u32| f64::from(blocks) * f64::from(threads.div_ceil(wave) * wave);
+        Ok(Some(KernelAttributes {
+            shared_bytes: kernel.attributes.shared_bytes.map(|fixed| fixed.saturating_add(dynamic)),
+            blocks_per_multiprocessor: blocks,
+            occupancy: blocks.zip(room).map(|(blocks, room)| held(blocks) / f64::from(room)),
+            ..kernel.attributes
+        }))
+    }
+
     fn launch(
         &self,
         kernel: &Kernel,
         dimensions: LaunchDimensions,
         arguments: &[Argument<'_>],
     ) -> Result<(), BackendError> {
-        let owner = kernel.module::<LoadedModule<D>>();
-        if !owner.is_some_and(|module| Arc::ptr_eq(&module.stream, &self.stream)) {
-            return Err(invalid("launch", format!("{} was loaded on another device", kernel.id)));
-        }
+        self.check_owner("launch", kernel)?;
         if arguments.len() > MOST_PARAMETERS {
             return Err(invalid("launch", format!("{} got {} arguments", kernel.id, arguments.len())));
         }

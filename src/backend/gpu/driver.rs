@@ -92,6 +92,10 @@ pub trait GpuDriver: Send + Sync + 'static {
     unsafe fn unload_module(&self, module: Handle) -> DriverResult<()>;
     unsafe fn function(&self, module: Handle, name: &CStr) -> DriverResult<Handle>;
     unsafe fn attributes(&self, function: Handle) -> DriverResult<KernelAttributes>;
+    /// Blocks of `threads` threads and `shared_bytes` of dynamic shared memory that one multiprocessor holds at a time.
+    unsafe fn blocks_per_multiprocessor(&self, function: Handle, threads: u32, shared_bytes: u32) -> DriverResult<u32>;
+    /// Threads that one multiprocessor has room for; 0 if the driver does not say.
+    fn threads_per_multiprocessor(&self) -> u32;
     /// Allows launches of `function` with up to `bytes` of dynamic shared memory.
     unsafe fn allow_dynamic_shared(&self, function: Handle, bytes: u32) -> DriverResult<()>;
     /// `parameters` points to one pointer per kernel parameter, each to the parameter's bytes.

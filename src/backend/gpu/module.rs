@@ -1,10 +1,12 @@
 //! Loaded code objects.
 
 use std::borrow::Cow;
+use std::collections::HashMap;
 use std::ffi::CString;
 use std::sync::Arc;
 
-use crate::backend::{BackendError, Kernel, KernelId, KernelLibrary, KernelModule};
+use crate::backend::code_object::attributes_in;
+use crate::backend::{BackendError, Kernel, KernelAttributes, KernelId, KernelLibrary, KernelModule};
 
 use super::driver::{DriverError, GpuDriver, Handle};
 use super::stream::Stream;
@@ -19,6 +21,8 @@ pub trait CodeObjectSource: Send + Sync {
 pub struct LoadedModule<D: GpuDriver> {
     pub stream: Arc<Stream<D>>,
     handle: Handle,
+    /// What the code object itself says of its kernels, by name.
+    written: HashMap<String, KernelAttributes>,
 }
 
 impl<D: GpuDriver> LoadedModule<D> {
@@ -27,7 +31,7 @@ impl<D: GpuDriver> LoadedModule<D> {
         // driver checks its format. The caller entered the stream.
         let handle = unsafe { stream.driver.load_module(image) };
         let handle = handle.map_err(|error| stream.error(error, format!("{name}, {} bytes", image.len())))?;
-        Ok(Self { stream: Arc::clone(stream), handle })
+        Ok(Self { stream: Arc::clone(stream), handle, written: attributes_in(image) })
     }
 
     pub fn kernel(self: &Arc<Self>, id: &KernelId) -> Result<Kernel, BackendError> {
@@ -41,6 +45,7 @@ impl<D: GpuDriver> LoadedModule<D> {
         let function = unsafe { driver.function(self.handle, &name) }.map_err(failed)?;
         // SAFETY: the function belongs to that module.
         let attributes = unsafe { driver.attributes(function) }.map_err(failed)?;
+        let attributes = attributes.or(self.written.get(&id.function).copied().unwrap_or_default());
         Ok(Kernel::new(id.clone(), attributes, function.0 as u64, Arc::clone(self) as _))
     }
 }

@@ -9,6 +9,7 @@ use hip_sys::hipError_t;
 use crate::backend::gpu::{DriverError, ErrorKind, GpuDriver, Handle};
 use crate::backend::{KernelAttributes, LaunchDimensions};
 
+use super::properties::attribute_value;
 use super::table::{GraphTable, HipTable};
 
 type Result<T> = std::result::Result<T, DriverError>;
@@ -56,6 +57,12 @@ fn kind(status: hipError_t) -> ErrorKind {
     }
 }
 
+/// The refusal of a call that the runtime lacks.
+fn not_there(call: &'static str, message: &str) -> DriverError {
+    let code = i64::from(hip_sys::hipError_t_hipErrorNotSupported);
+    DriverError { call, code, message: message.to_owned(), kind: ErrorKind::Refused }
+}
+
 /// Calls a function of the table by name and checks its status. The macro's users vouch for the arguments.
 macro_rules! call {
     ($table:expr, $function:ident($($argument:expr),* $(,)?)) => {
@@ -66,12 +73,7 @@ pub(super) use call;
 
 impl HipDriver {
     fn graphs(&self) -> Result<&GraphTable> {
-        self.table.graphs.as_ref().ok_or_else(|| DriverError {
-            call: "hipStreamBeginCapture",
-            code: i64::from(hip_sys::hipError_t_hipErrorNotSupported),
-            message: "the runtime has no graphs".to_owned(),
-            kind: ErrorKind::Refused,
-        })
+        self.table.graphs.as_ref().ok_or_else(|| not_there("hipStreamBeginCapture", "the runtime has no graphs"))
     }
 
     fn idle(&self, call: &'static str, status: hipError_t) -> Result<bool> {
@@ -208,10 +210,27 @@ impl GpuDriver for HipDriver {
         };
         Ok(KernelAttributes {
             registers: get(hipFunction_attribute_HIP_FUNC_ATTRIBUTE_NUM_REGS),
-            static_shared_bytes: get(hipFunction_attribute_HIP_FUNC_ATTRIBUTE_SHARED_SIZE_BYTES),
+            shared_bytes: get(hipFunction_attribute_HIP_FUNC_ATTRIBUTE_SHARED_SIZE_BYTES),
             scratch_bytes: get(hipFunction_attribute_HIP_FUNC_ATTRIBUTE_LOCAL_SIZE_BYTES),
-            max_threads_per_block: get(hipFunction_attribute_HIP_FUNC_ATTRIBUTE_MAX_THREADS_PER_BLOCK),
+            most_threads_per_block: get(hipFunction_attribute_HIP_FUNC_ATTRIBUTE_MAX_THREADS_PER_BLOCK),
+            ..KernelAttributes::default()
         })
+    }
+
+    unsafe fn blocks_per_multiprocessor(&self, function: Handle, threads: u32, shared_bytes: u32) -> Result<u32> {
+        const CALL: &str = "hipModuleOccupancyMaxActiveBlocksPerMultiprocessor";
+        let occupancy = self.table.occupancy.ok_or_else(|| not_there(CALL, "the runtime does not tell occupancies"))?;
+        let mut blocks = 0;
+        let threads = c_int::try_from(threads).unwrap_or(c_int::MAX);
+        // SAFETY: see above.
+        let status = unsafe { occupancy(&mut blocks, function.pointer(), threads, shared_bytes as usize) };
+        check(&self.table, CALL, status)?;
+        Ok(u32::try_from(blocks).unwrap_or(0))
+    }
+
+    fn threads_per_multiprocessor(&self) -> u32 {
+        let attribute = hip_sys::hipDeviceAttribute_t_hipDeviceAttributeMaxThreadsPerMultiProcessor;
+        attribute_value(&self.table, attribute, self.ordinal)
     }
 
     unsafe fn allow_dynamic_shared(&self, _function: Handle, _bytes: u32) -> Result<()> {

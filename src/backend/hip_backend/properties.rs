@@ -69,7 +69,8 @@ fn last_level_bytes(architecture: &str) -> u64 {
     }
 }
 
-fn attribute_value(table: &HipTable, attribute: hipDeviceAttribute_t, ordinal: c_int) -> u32 {
+/// One integer property of a device; 0 where the runtime does not know it.
+pub fn attribute_value(table: &HipTable, attribute: hipDeviceAttribute_t, ordinal: c_int) -> u32 {
     let mut value = 0;
     // SAFETY: `value` is writable; the runtime checks attribute and ordinal.
     let found = unsafe { call!(*table, hipDeviceGetAttribute(&mut value, attribute, ordinal)) };

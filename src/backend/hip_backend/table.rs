@@ -24,6 +24,9 @@ pub struct GraphTable {
 /// `hipGetDeviceProperties` in one of its versions. The struct is not named: its layout differs between them.
 pub type GetProperties = unsafe extern "C" fn(*mut c_void, c_int) -> hipError_t;
 
+/// `hipModuleOccupancyMaxActiveBlocksPerMultiprocessor`: blocks, function, threads a block, dynamic shared bytes.
+pub type GetOccupancy = unsafe extern "C" fn(*mut c_int, hipFunction_t, c_int, usize) -> hipError_t;
+
 macro_rules! hip_table {
     ($($(#[$doc:meta])* $function:ident($($argument:ty),*) -> $result:ty;)*) => {
         /// Function pointers, named as in `hip_runtime_api.h`.
@@ -32,6 +35,8 @@ macro_rules! hip_table {
             $($(#[$doc])* pub $function: unsafe extern "C" fn($($argument),*) -> $result,)*
             /// `None` where the runtime lacks any of them.
             pub graphs: Option<GraphTable>,
+            /// `None` where the runtime lacks it.
+            pub occupancy: Option<GetOccupancy>,
             /// ROCm 6 and newer.
             pub properties_r0600: Option<GetProperties>,
             /// ROCm 5, and the name that newer ones keep for it.
@@ -52,6 +57,7 @@ macro_rules! hip_table {
                             .function(stringify!($function))
                             .ok_or_else(|| missing(stringify!($function)))?,)*
                         graphs: GraphTable::new(&library),
+                        occupancy: library.function("hipModuleOccupancyMaxActiveBlocksPerMultiprocessor"),
                         properties_r0600: library.function("hipGetDevicePropertiesR0600"),
                         properties: library.function("hipGetDeviceProperties"),
                         library,

@@ -1,0 +1,13 @@
+//! What compiled kernels say of themselves: read from code objects, with no driver and no GPU.
+
+mod amd_object;
+mod compiled;
+mod elf_symbols;
+mod error;
+mod occupancy;
+mod offline_compiler;
+
+pub use amd_object::AmdKernel;
+pub use compiled::{AmdCodeObjects, attributes_in};
+pub use error::CodeObjectError;
+pub use occupancy::{AmdOccupancy, amd_occupancy, known_amd_architectures};
