@@ -3,3 +3,6 @@
 pub mod bisect;
 pub mod decision;
 pub mod repository;
+mod static_difference;
+
+pub use static_difference::{StaticDifference, StaticProperty, static_differences};
