@@ -7,7 +7,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use assert_cmd::Command;
-use hipgauge::backend::{KernelLibrary, OpenOptions, open};
+use hipgauge::backend::{KernelLibrary, OpenOptions, open, survey};
 use hipgauge::profiling::{KernelTimer, Mode, SampleSet, StopReason, TimerSettings};
 use hipgauge::registry::OPERATIONS;
 use hipgauge::report::RunData;
@@ -23,8 +23,8 @@ const BEFORE_ROWS: &str =
     "    const uint64_t first = uint64_t(blockIdx.x / blocks_per_row) * rows_per_block + threadIdx.x / group;\n";
 const IN_ROW: &str = "        const int64_t r = int64_t(row);\n";
 
-/// Counts launches. `verify` makes two, each input set one before timing and each copy of the buffers one of warm-up:
-/// what happens from the ninth on happens to timed launches only.
+/// Counts launches. `verify` makes two, each input set one before timing, and one is the warm-up of a mode: from the
+/// ninth on they are timed.
 const COUNT: &str = "    static unsigned launches = 0;\n    if (blockIdx.x == 0 && threadIdx.x == 0) launches++;\n    \
                      const bool honest = launches <= 8;\n";
 
@@ -37,11 +37,11 @@ fn cheating_kernels(folder: &Path, place: &str, text: &str) {
     fs::write(folder.join("mlp/swiglu.hip"), kernel.replacen(place, &format!("{place}{text}"), 1)).expect("a file");
 }
 
-/// Sweeps the case on those kernels; gives what was printed. The counters are no memory of the emulator's.
-fn sweep_refuses(folder: &Path, mode: &str) -> String {
+/// Sweeps a case on those kernels; gives what was printed. The counters are no memory of the emulator's.
+fn sweep_refuses(folder: &Path, case: &str, mode: &str) -> String {
     let run = folder.join("run");
     let mut command = Command::cargo_bin("hipgauge").expect("cargo builds the program for its tests");
-    command.args(["sweep", "--device", "host", "--memory-check", "off", "--case", CASE, "--mode", mode]);
+    command.args(["sweep", "--device", "host", "--memory-check", "off", "--case", case, "--mode", mode]);
     command.args(["--time-limit", "0.5"]).arg("--kernels").arg(folder).arg("--out").arg(&run);
     command.env("HIPGAUGE_CACHE_DIR", folder.join("cache"));
     let assert = command.assert().code(WRONG_RESULT);
@@ -66,10 +66,11 @@ fn is_named(reason: &str, mode: &str) {
 
 #[test]
 fn work_done_in_the_first_launches_only() {
-    for mode in ["cold", "hot"] {
+    let in_place = "swiglu/f32/2x64/in_place/normal";
+    for (case, mode) in [(CASE, "cold"), (CASE, "hot"), (in_place, "hot")] {
         let folder = tempfile::tempdir().expect("a temporary folder");
         cheating_kernels(folder.path(), BEFORE_ROWS, &format!("{COUNT}    if (!honest) return;\n"));
-        is_named(&sweep_refuses(folder.path(), mode), mode);
+        is_named(&sweep_refuses(folder.path(), case, mode), mode);
     }
 }
 
@@ -77,7 +78,7 @@ fn work_done_in_the_first_launches_only() {
 fn half_of_the_output_left_out() {
     let folder = tempfile::tempdir().expect("a temporary folder");
     cheating_kernels(folder.path(), BEFORE_ROWS, &format!("{COUNT}    if (!honest) rows /= 2;\n"));
-    is_named(&sweep_refuses(folder.path(), "cold"), "cold");
+    is_named(&sweep_refuses(folder.path(), CASE, "cold"), "cold");
 }
 
 #[test]
@@ -91,7 +92,7 @@ fn the_output_of_the_launch_before_for_inputs_that_changed() {
                  for (uint32_t n = lane; n < columns; n += lanes) y[row * y_stride + n] = previous[row * y_stride + n];\n        \
                  return;\n    }\n";
     cheating_kernels(folder.path(), BEFORE_ROWS, &format!("{COUNT}{stale}"));
-    is_named(&sweep_refuses(folder.path(), "cold"), "cold");
+    is_named(&sweep_refuses(folder.path(), CASE, "cold"), "cold");
 }
 
 #[test]
@@ -108,13 +109,13 @@ fn outputs_remembered_by_the_address_of_the_inputs() {
                     to_float(up[row * up_stride + n])));\n            \
                     y[row * y_stride + n] = result;\n        }\n    return;\n";
     cheating_kernels(folder.path(), BEFORE_ROWS, &format!("{COUNT}{remember}"));
-    is_named(&sweep_refuses(folder.path(), "cold"), "cold");
+    is_named(&sweep_refuses(folder.path(), CASE, "cold"), "cold");
 }
 
-/// Times a block of two samples on the emulator, hot ones with as many launches as there may be.
-fn block(folder: &Path, mode: Mode) -> SampleSet {
+/// Times a block of two samples, hot ones with as many launches as there may be.
+fn block(device: &str, folder: &Path, mode: Mode) -> SampleSet {
     let library = Arc::new(KernelLibrary::from_directory(folder).expect("kernels"));
-    let device = open("host", &OpenOptions { library, ..OpenOptions::default() }).expect("the emulator").device;
+    let device = open(device, &OpenOptions { library, ..OpenOptions::default() }).expect("it was listed").device;
     let case = parse_case_id(CASE, OPERATIONS).expect("a case");
     let VerifiedCase::Ready(rotation) = VerifiedCase::new(&device, &case, 0).expect("it binds") else {
         panic!("it is right before it is timed");
@@ -128,6 +129,7 @@ fn block(folder: &Path, mode: Mode) -> SampleSet {
     timer.block(&*rotation, mode, 2, None, &mut |_| ControlFlow::Continue(())).expect("samples")
 }
 
+/// On every device of this machine, because this cheat needs no memory of its own.
 #[test]
 fn a_launch_that_skips_because_its_output_is_written_is_found_in_a_hot_series() {
     let folder = tempfile::tempdir().expect("a temporary folder");
@@ -135,14 +137,18 @@ fn a_launch_that_skips_because_its_output_is_written_is_found_in_a_hot_series() 
     let skip = "        const T found = y[r * y_stride + lane * Vector16<T>::COUNT % columns];\n        \
                 if (to_float(found) == to_float(found)) continue;\n";
     cheating_kernels(folder.path(), IN_ROW, skip);
-    let set = block(folder.path(), Mode::Hot);
-    assert_eq!((set.stop, set.seconds.len(), set.launches_per_sample), (StopReason::Complete, 2, 1024));
-    let checks = set.checks.expect("a rotation checks");
-    assert_eq!((checks.launches, checks.differing), (4, 4), "{checks:?}");
-    assert!(checks.failure().expect("it cheats").contains("first in sample 0 over copy 0"), "{checks:?}");
-    // Over poison it computes, as every cold launch must.
-    let cold = block(folder.path(), Mode::Cold).checks.expect("a rotation checks");
-    assert_eq!((cold.failure(), cold.launches), (None, 2));
+    for device in survey().into_iter().flat_map(|backend| backend.devices).map(|device| device.id) {
+        let set = block(&device, folder.path(), Mode::Hot);
+        assert_eq!((set.stop, set.seconds.len(), set.launches_per_sample), (StopReason::Complete, 2, 1024), "{device}");
+        let checks = set.checks.expect("a rotation checks");
+        let launches = 2 * u64::from(set.replicas);
+        assert_eq!((checks.launches, checks.differing), (launches, launches), "{device}: {checks:?}");
+        assert!(checks.failure().expect("it cheats").contains("first in sample 0 over copy 0"), "{device}: {checks:?}");
+        // Over poison it computes, as every cold launch must.
+        let cold = block(&device, folder.path(), Mode::Cold).checks.expect("a rotation checks");
+        assert_eq!((cold.failure(), cold.launches), (None, 2), "{device}");
+        println!("checked timing: {device}: {}", checks.failure().expect("it cheats"));
+    }
 }
 
 #[test]

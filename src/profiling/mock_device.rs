@@ -46,17 +46,32 @@ pub struct MockDevice {
     ledger: AllocationLedger,
     usual: f64,
     graphs: bool,
+    /// Buffers with this in their label do not fit.
+    too_large: Option<&'static str>,
     state: Arc<Mutex<State>>,
 }
 
 impl MockDevice {
     /// Every interval lasts `usual` seconds.
     pub fn new(info: DeviceInfo, usual: f64) -> Self {
-        Self { ledger: AllocationLedger::new(&info.id), info, usual, graphs: false, state: Arc::default() }
+        Self {
+            ledger: AllocationLedger::new(&info.id),
+            info,
+            usual,
+            graphs: false,
+            too_large: None,
+            state: Arc::default(),
+        }
     }
 
     pub fn with_graphs(mut self) -> Self {
         self.graphs = true;
+        self
+    }
+
+    /// Has no memory for buffers with `part` in their label.
+    pub fn without_memory_for(mut self, part: &'static str) -> Self {
+        self.too_large = Some(part);
         self
     }
 
@@ -120,6 +135,15 @@ impl Device for MockDevice {
     fn set_deadline(&self, _limit: Option<Duration>) {}
 
     fn allocate(&self, bytes: usize, label: &str) -> Result<Buffer, BackendError> {
+        if self.too_large.is_some_and(|part| label.contains(part)) {
+            return Err(BackendError::OutOfMemory {
+                device: self.info.id.clone(),
+                label: label.to_string(),
+                requested: bytes,
+                live: 0,
+                backtrace: String::new(),
+            });
+        }
         Ok(Buffer::new(Arc::new(MockStorage(bytes)), label))
     }
 

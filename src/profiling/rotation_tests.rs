@@ -130,6 +130,18 @@ fn without_memory_for_more_there_is_one_set_and_outputs_are_still_poisoned_and_h
 }
 
 #[test]
+fn memory_that_somebody_else_took_costs_the_second_set_and_not_the_case() {
+    let bound = |role| {
+        let device: Arc<dyn Device> = Arc::new(MockDevice::new(gpu_info(), 50e-6).without_memory_for(".kept"));
+        Rotation::over(&device, &|| bind(&device, role), 0).map(|rotation| (rotation.input_sets(), rotation.replicas()))
+    };
+    assert_eq!(bound(TensorRole::Output).expect("the least fits"), (1, 1));
+    // In place nothing can be timed without a copy of the inputs.
+    let error = bound(TensorRole::InPlace { input: 0 }).expect_err("no memory to keep inputs").to_string();
+    assert!(error.contains("out of memory") && error.contains("op.x.kept"), "{error}");
+}
+
+#[test]
 fn the_launch_checked_in_full_is_drawn_from_all_samples_alike() {
     let mut drawn = [0; 4];
     for seed in 0..400 {

@@ -139,12 +139,12 @@ fn launches_take_the_copies_of_the_buffers_in_turn() {
         }
     }
     let (device, timer) = timer(MockDevice::new(gpu_info(), 120.0 * MICROSECOND), settings());
-    device.script(&[10.1 * MICROSECOND; 3]);
+    device.script(&[10.1 * MICROSECOND]);
     let copies = Copies(std::cell::RefCell::default());
     let set = timer.measure(&copies, Mode::Hot, None, &mut |_| ControlFlow::Break(())).expect("the mock measures");
     assert_eq!(set.launches_per_sample, 12, "ten launches, rounded up to whole turns");
     let seen = copies.0.into_inner();
-    assert_eq!(&seen[3..9], [0, 1, 2, 0, 1, 2]);
+    assert_eq!(&seen[1..7], [0, 1, 2, 0, 1, 2], "behind one launch of warm-up");
 }
 
 #[test]
@@ -188,4 +188,35 @@ fn the_slower_of_bytes_and_operations_binds() {
     assert_eq!(arithmetic.binding, Roof::Arithmetic);
     assert!((arithmetic.seconds / (f64::from(1u32 << 20) * f64::from(1u32 << 20) / flops) - 1.0).abs() < 1e-12);
     assert_eq!(bound(cost(1000, 0)).binding, Roof::Memory, "selection counts no operations");
+}
+
+#[test]
+fn a_block_takes_as_many_samples_as_were_asked_for_and_repeats_nothing() {
+    let (device, timer) = timer(MockDevice::new(gpu_info(), 50.0 * MICROSECOND), settings());
+    // The warm-up's launch, then noise that the stop rule would not be content with.
+    device.script(&[50.0, 10.0, -1.0, 90.0, 20.0].map(|microseconds| microseconds * MICROSECOND));
+    let block = |samples| timer.block(&nothing, Mode::Cold, samples, None, &mut |_| ControlFlow::Continue(()));
+    let set = block(3).expect("the mock measures");
+    assert_eq!((set.stop, set.seconds.len(), set.not_positive), (StopReason::Complete, 3, 1));
+    assert_eq!(set.checks, None, "a closure is checked by nobody");
+    assert_eq!((set.warm_up.launches, set.warm_up.stable, set.warm_up.to_string().as_str()), (1, false, "one window"));
+    let hurried = TimerSettings { time_limit: Duration::ZERO, ..settings() };
+    let timer = KernelTimer::new(timer.device(), hurried).expect("the mock makes everything");
+    let set = timer.block(&nothing, Mode::Cold, 3, None, &mut |_| ControlFlow::Continue(())).expect("one sample");
+    assert_eq!(set.stop, StopReason::TooFewSamples { taken: 1, least: 3 });
+}
+
+#[test]
+fn the_warm_up_says_whether_times_were_stable() {
+    let limits = TimerSettings { most_warm_up: Duration::from_secs(60), ..settings() };
+    let (device, timer) = timer(MockDevice::new(gpu_info(), 50.0 * MICROSECOND), limits);
+    // Two windows of five launches at twice the time, then stable: the third window agrees with no one yet.
+    device.script(&[100.0 * MICROSECOND; 10]);
+    let (set, _) = measure(&timer, Mode::Cold, None);
+    assert_eq!((set.warm_up.launches, set.warm_up.stable, set.warm_up.drift), (25, true, Some(0.0)));
+    assert!(set.warm_up.to_string().starts_with("stable after "), "{}", set.warm_up);
+    let brief = TimerSettings { most_warm_up: Duration::from_nanos(1), ..settings() };
+    let timer = KernelTimer::new(timer.device(), brief).expect("the mock makes everything");
+    let (set, _) = measure(&timer, Mode::Cold, None);
+    assert_eq!((set.warm_up.launches, set.warm_up.stable), (5, false));
 }

@@ -53,9 +53,8 @@ pub(super) fn warm_up(
     let started = Instant::now();
     let mut previous: Option<f64> = None;
     let (mut agreements, mut launches) = (0, 0);
-    // Without any warm-up time one launch still says how long the work takes.
-    let least = if settings.most_warm_up == Duration::ZERO { 1 } else { WINDOW };
-    let window = least.max(workload.replicas());
+    // Each copy of the buffers is launched over. Without any warm-up time one launch still says how long the work takes.
+    let window = if settings.most_warm_up == Duration::ZERO { 1 } else { WINDOW.max(workload.replicas()) };
     loop {
         let mut seconds = Vec::with_capacity(window);
         for replica in 0..window {
