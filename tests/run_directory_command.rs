@@ -15,8 +15,17 @@ const USAGE: i32 = 64;
 const SMALL: &str = "swiglu/f32/2x64/normal";
 const RIGHT: &str = "quotient * power_of_two(third) * (up * power_of_two(third))";
 const WRONG: &str = "quotient * power_of_two(third) * (up * 1.5f * power_of_two(third))";
-const FILES: [&str; 8] =
-    ["run.json", "verdicts.csv", "samples.csv", "summary.csv", "problems.csv", "junit.xml", "summary.md", "index.html"];
+const FILES: [&str; 9] = [
+    "run.json",
+    "verdicts.csv",
+    "samples.csv",
+    "summary.csv",
+    "problems.csv",
+    "junit.xml",
+    "report.json",
+    "summary.md",
+    "index.html",
+];
 
 fn ends(arguments: &[&str], code: i32) -> (String, String) {
     let mut command = Command::cargo_bin("hipgauge").expect("cargo builds the program for its tests");

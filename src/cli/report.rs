@@ -4,12 +4,10 @@ use std::path::{Path, PathBuf};
 
 use clap::Args;
 use hipgauge::report::{Report, ReportError, draw_report};
-use hipgauge::verify::VerdictSink;
 
 use super::exit_code::Exit;
 use super::failure::{CommandResult, Failure, OrExit};
 use super::output::{BAD, GOOD, NOTE, Stdout, styled};
-use super::verdict_junit::VerdictJunit;
 
 #[derive(Args, Debug)]
 pub struct Arguments {
@@ -26,13 +24,7 @@ pub fn run(arguments: &Arguments) -> CommandResult {
 
 /// Writes everything that is drawn from the rows in `path`.
 pub fn draw(path: &Path) -> Result<Report, Failure> {
-    let report = draw_report(path).map_err(failure)?;
-    let mut junit = VerdictJunit::create(&path.join("junit.xml"))?;
-    for verdict in &report.run.verdicts {
-        junit.verdict(verdict).or_exit(Exit::HarnessFault)?;
-    }
-    junit.finish()?;
-    Ok(report)
+    draw_report(path).map_err(failure)
 }
 
 /// Warnings, the headline, and where the report is.

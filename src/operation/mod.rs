@@ -3,7 +3,7 @@
 //! An operation is data and pure functions. `plan` says which kernels to launch; `BoundProblem` runs a plan
 //! on any device. Nothing here knows a vendor.
 
-mod any_float;
+pub(crate) mod any_float;
 mod bound_problem;
 mod case;
 mod contract;

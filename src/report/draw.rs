@@ -5,8 +5,11 @@ use std::path::{Path, PathBuf};
 
 use super::headline::Headline;
 use super::html::render_page;
+use super::json_export::write_json;
+use super::junit::Junit;
 use super::markdown::render_markdown;
 use super::plots::draw_figures;
+use super::sample_digest::{Digester, SampleDigests};
 use super::{ReportError, RunData};
 
 /// A drawn report.
@@ -17,14 +20,36 @@ pub struct Report {
     pub run: RunData,
 }
 
-/// Reads the run in `path` and writes plots, `index.html` and `summary.md` beside its rows. Needs no device.
+/// Reads the run in `path` and writes plots, `index.html`, `summary.md`, `report.json` and `junit.xml` beside its
+/// rows. Needs no device.
 pub fn draw_report(path: &Path) -> Result<Report, ReportError> {
     let run = RunData::load(path)?;
     let figures = draw_figures(&run, &[])?;
+    let samples = digest(&run)?;
     let page = path.join("index.html");
-    write(&page, &render_page(&run, &figures))?;
+    write(&page, &render_page(&run, &samples, &figures))?;
     write(&path.join("summary.md"), &render_markdown(&run))?;
+    write_json(&path.join("report.json"), &run, &samples, &figures)?;
+    write_junit(&path.join("junit.xml"), &run)?;
     Ok(Report { page, headline: Headline::new(&run), run })
+}
+
+/// One case after the other, in the order of the measurements.
+fn digest(run: &RunData) -> Result<SampleDigests, ReportError> {
+    let mut digester = Digester::new(run.measurements.len());
+    let mut cases: Vec<&str> = run.measurements.iter().map(|one| one.case.as_str()).collect();
+    cases.dedup();
+    for case in cases {
+        for row in run.samples.of_case(case)? {
+            digester.push(&row);
+        }
+    }
+    Ok(digester.finish())
+}
+
+fn write_junit(file: &Path, run: &RunData) -> Result<(), ReportError> {
+    let not_written = |source| ReportError::NotWritten { file: file.to_path_buf(), source };
+    Junit::of(run).write(fs::File::create(file).map_err(not_written)?).map_err(not_written)
 }
 
 fn write(file: &Path, text: &str) -> Result<(), ReportError> {

@@ -4,7 +4,7 @@ use std::fs;
 
 use crate::profiling::Mode;
 use crate::sweep::SweepSink;
-use crate::verify::{Status, VerdictSink};
+use crate::verify::{Status, Verdict, VerdictSink};
 
 use super::fixture::{measurement, problem, record, sample, verdict};
 use super::{RunDirectory, RunStatus, draw_report};
@@ -93,4 +93,57 @@ fn drawing_again_from_the_files_gives_the_same() {
     fs::remove_dir_all(folder.path().join("plots")).expect("it exists");
     draw_report(folder.path()).expect("a whole run");
     assert_eq!(fs::read(&first.page).expect("drawn again"), before);
+}
+
+#[test]
+fn the_json_has_everything_on_the_page() {
+    let folder = tempfile::tempdir().expect("a temporary directory");
+    run(folder.path()).finish(RunStatus::Complete).expect("the disk has room");
+    let report = draw_report(folder.path()).expect("a whole run");
+    let text = fs::read_to_string(folder.path().join("report.json")).expect("just written");
+    let json: serde_json::Value = serde_json::from_str(&text).expect("JSON");
+    assert_eq!((&json["format"], &json["headline"]["failed"]), (&1.into(), &1.into()));
+    assert_eq!(json["headline"]["sentence"], report.headline.sentence());
+    assert_eq!(json["run"]["build"]["commit"], "abc123");
+    let count = |field: &serde_json::Value| field.as_array().map_or(0, Vec::len);
+    assert_eq!([&json["verdicts"], &json["measurements"], &json["problems"]].map(count), [15, 24, 1]);
+    assert_eq!(count(&json["samples"]["sets"]), 24);
+    let sample = &json["samples"]["sets"][0];
+    assert_eq!((&sample["accepted"], count(&sample["ordinals"]), count(&sample["us"])), (&1.into(), 1, 1));
+    let worst = &json["operations"][0]["worst"];
+    assert_eq!((&worst["case"], &worst["status"]), (&"rms_norm/bf16/16x4097/normal".into(), &"failed".into()));
+    assert_eq!((&worst["ulp"], &worst["element"]["actual"]), (&u64::MAX.into(), &"NaN".into()));
+    assert!(json["operations"][0]["times"]["cold_over_hot"].as_f64().is_some_and(|ratio| (1.0..1.5).contains(&ratio)));
+    for figure in json["figures"].as_array().expect("a list") {
+        for kind in ["svg", "png"] {
+            let path = folder.path().join(figure[kind].as_str().expect("a path"));
+            assert!(path.is_file(), "{}", path.display());
+        }
+        assert!(
+            fs::read_to_string(&report.page)
+                .expect("drawn")
+                .contains(&format!("id=\"figure-{}\"", figure["id"].as_str().expect("an id")))
+        );
+    }
+}
+
+#[test]
+fn junit_fails_what_was_wrong_and_what_could_not_be_timed() {
+    let folder = tempfile::tempdir().expect("a temporary directory");
+    let mut run = run(folder.path());
+    // A file that somebody edited, or a clock that jumped.
+    run.verdict(&Verdict { seconds: f64::NAN, ..verdict("top_k", 3, Status::Passed) }).expect("the disk has room");
+    run.finish(RunStatus::Complete).expect("the disk has room");
+    draw_report(folder.path()).expect("a whole run");
+    let text = fs::read_to_string(folder.path().join("junit.xml")).expect("just written");
+    let report = quick_junit::Report::deserialize_from_str(&text).expect("JUnit");
+    let counts = |one: &quick_junit::TestSuite| {
+        (one.name.as_str().to_string(), [one.tests, one.failures, one.errors, one.skipped])
+    };
+    let suites: Vec<_> = report.test_suites.iter().map(counts).collect();
+    assert_eq!(
+        suites,
+        [("rms_norm", [8, 1, 1, 0]), ("top_k", [8, 0, 0, 1]), ("top_k timing", [1, 1, 0, 0])]
+            .map(|(name, counts)| (name.to_string(), counts))
+    );
 }

@@ -1,11 +1,13 @@
 //! A run in one sentence.
 
+use serde::Serialize;
+
 use crate::verify::Status;
 
 use super::RunData;
 
 /// How a run ended, in counts of cases.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
 pub struct Headline {
     pub passed: usize,
     pub failed: usize,

@@ -38,7 +38,12 @@ const TIMING: &[(&str, &str)] = &[
     ),
     ("Moved", "algorithmic bytes: each input read once, each output written once"),
     ("GB/s", "bytes moved over the median, 10⁹ bytes per second"),
-    ("of roof", "GB/s over the better of the two copy bandwidths measured in the same run"),
+    (
+        "Floor",
+        "the least time that the roofs measured in this run allow: bytes at the better copy bandwidth or operations at the multiply-add rate, whichever takes longer and so binds",
+    ),
+    ("of roof", "the floor over the median; none where the memory binds and the buffers stay in the caches"),
+    ("Cold ÷ hot", "how many times as long the cold launch takes, by the medians"),
 ];
 
 pub fn definitions(run: &RunData) -> Markup {

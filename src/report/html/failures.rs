@@ -7,6 +7,10 @@ use crate::verify::{Status, Verdict};
 
 use super::super::run_data::RunData;
 use super::numbers::{grouped, ulp};
+use super::table::{case_link, tag};
+
+/// Failures shown in full; the others are listed, and the page shows each as one case.
+const MOST_IN_FULL: usize = 8;
 
 /// `None` when nothing failed.
 pub fn failures(run: &RunData) -> Option<Markup> {
@@ -16,12 +20,24 @@ pub fn failures(run: &RunData) -> Option<Markup> {
     if verdicts.is_empty() && refused.is_empty() {
         return None;
     }
+    let (in_full, listed) = verdicts.split_at(verdicts.len().min(MOST_IN_FULL));
+    let (refused_in_full, refused_listed) = refused.split_at(refused.len().min(MOST_IN_FULL));
+    let listed = listed.iter().map(|verdict| (&verdict.case, &verdict.reason));
+    let listed: Vec<_> = listed.chain(refused_listed.iter().map(|problem| (&problem.case, &problem.reason))).collect();
     Some(html! {
-        @for verdict in verdicts { (failure(verdict)) }
-        @for problem in refused {
+        @for verdict in in_full { (failure(verdict)) }
+        @for problem in refused_in_full {
             article.failure {
-                h3 { a href={ "#" (problem.case) } { (problem.case) } span.tag.failed { "not measured" } }
+                h3 { (case_link(&problem.case)) span.tag.failed { "not measured" } }
                 pre { (problem.reason) }
+            }
+        }
+        @if !listed.is_empty() {
+            details {
+                summary { b { (grouped(listed.len() as u64)) } " more" }
+                ul.listed { @for (case, reason) in listed {
+                    li { (case_link(case)) ": " (reason.lines().next().unwrap_or_default()) }
+                } }
             }
         }
     })
@@ -31,8 +47,8 @@ fn failure(verdict: &Verdict) -> Markup {
     html! {
         article.failure {
             h3 {
-                a href={ "#" (verdict.case) } { (verdict.case) }
-                span class={ "tag " (verdict.status.name()) } { (verdict.status.name()) }
+                (case_link(&verdict.case))
+                (tag(verdict.status.name()))
             }
             pre { (verdict.reason) }
             @for judgement in verdict.judgements.iter().filter(|judgement| !judgement.passed()) { (worst(judgement)) }

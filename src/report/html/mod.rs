@@ -2,8 +2,10 @@
 
 mod definitions;
 mod failures;
+mod figures;
 mod measurements;
 mod numbers;
+mod one_case;
 mod overview;
 mod page;
 mod provenance;

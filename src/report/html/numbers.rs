@@ -10,9 +10,9 @@ pub fn significant(value: f64) -> String {
     format!("{value:.decimals$}")
 }
 
-/// `1.2e-6`; nothing for a number that is not there.
-pub fn scientific(value: Option<f64>) -> String {
-    value.map_or(String::new(), |value| if value == 0.0 { "0".to_string() } else { format!("{value:.1e}") })
+/// `1.2e-6`.
+pub fn scientific(value: f64) -> String {
+    if value == 0.0 { "0".to_string() } else { format!("{value:.1e}") }
 }
 
 /// A distance in ULP; the largest stands for a NaN that met a number.
@@ -69,7 +69,7 @@ mod tests {
         assert_eq!(bytes(0), "0 B");
         assert_eq!(grouped(1_234_567), "1\u{202F}234\u{202F}567");
         assert_eq!(ulp(Some(u64::MAX)), "NaN");
-        assert_eq!(scientific(Some(2.51e-6)), "2.5e-6");
+        assert_eq!(scientific(2.51e-6), "2.5e-6");
         assert_eq!(percent(0.8734), "87.3 %");
     }
 }

@@ -2,17 +2,38 @@
 
 use maud::{DOCTYPE, Markup, PreEscaped, html};
 
-use super::super::plots::{Figure, FigureGroup};
+use super::super::operation_table::{OperationRow, operation_table};
+use super::super::plots::Figure;
 use super::super::run_data::RunData;
+use super::super::sample_digest::SampleDigests;
 use super::definitions::definitions;
 use super::failures::failures;
+use super::figures::figures as figure_groups;
 use super::measurements::measurements;
-use super::overview::{masthead, operations};
+use super::one_case::one_case;
+use super::overview::{cold_and_hot, key_figures, masthead, operations, worst_errors};
 use super::provenance::provenance;
+use super::table::case_link;
 use super::verdicts::{all_cases, skipped};
 
-const STYLE: &str = include_str!("style.css");
-const SCRIPT: &str = include_str!("script.js");
+const STYLE: &[&str] = &[include_str!("style/page.css"), include_str!("style/parts.css")];
+
+/// Runs before anything is shown: the page must not flash in the other theme, nor lay out rows it will not show.
+const HEAD_SCRIPT: &str = include_str!("script/head.js");
+
+const SCRIPT: &[&str] = &[
+    include_str!("script/theme.js"),
+    include_str!("script/tables.js"),
+    include_str!("script/figures.js"),
+    include_str!("script/samples.js"),
+    include_str!("script/one_case.js"),
+];
+
+/// Nothing is fetched, whatever a name in the run may look like.
+const POLICY: &str = "default-src 'none'; style-src 'unsafe-inline'; script-src 'unsafe-inline'; img-src data:";
+
+/// Warnings shown at once; the others are behind a summary.
+const MOST_WARNINGS: usize = 20;
 
 /// A part of the page with its heading; empty parts are left out, and so are their links.
 struct Section {
@@ -22,13 +43,17 @@ struct Section {
 }
 
 /// The whole document.
-pub fn render_page(run: &RunData, figures: &[Figure]) -> String {
+pub fn render_page(run: &RunData, samples: &SampleDigests, figures: &[Figure]) -> String {
+    let rows = operation_table(run);
+    let emulated = run.record.device.emulated;
     let sections = [
         Section { id: "failures", title: "Failures", content: failures(run) },
         Section { id: "warnings", title: "Warnings", content: warnings(run) },
-        Section { id: "operations", title: "Operations", content: operations(run) },
-        Section { id: "plots", title: "Plots", content: plots(figures) },
-        Section { id: "measurements", title: "Measurements", content: measurements(run) },
+        Section { id: "correctness", title: "Correctness", content: correctness(&rows) },
+        Section { id: "cold-hot", title: "Cold against hot", content: cold_and_hot(&rows, emulated) },
+        Section { id: "plots", title: "Plots", content: figure_groups(figures) },
+        Section { id: "case", title: "One case", content: one_case(run, samples) },
+        Section { id: "times", title: "Times", content: measurements(run) },
         Section { id: "cases", title: "All cases", content: all_cases(run) },
         Section { id: "skipped", title: "Skipped", content: skipped(run) },
         Section { id: "provenance", title: "Provenance", content: Some(provenance(run)) },
@@ -41,10 +66,12 @@ pub fn render_page(run: &RunData, figures: &[Figure]) -> String {
         html lang="en" {
             head {
                 meta charset="utf-8";
+                meta http-equiv="Content-Security-Policy" content=(POLICY);
                 meta name="viewport" content="width=device-width, initial-scale=1";
                 meta name="color-scheme" content="light dark";
                 title { "hipgauge: " (device.name) ", " (run.record.started) }
-                style { (PreEscaped(STYLE)) }
+                style { @for style in STYLE { (PreEscaped(style)) } }
+                script { (PreEscaped(HEAD_SCRIPT)) }
             }
             body {
                 a.skip href="#main" { "Skip to the results" }
@@ -52,19 +79,25 @@ pub fn render_page(run: &RunData, figures: &[Figure]) -> String {
                 nav aria-label="Sections" {
                     ul { @for section in &shown { li { a href={ "#" (section.id) } { (section.title) } } } }
                 }
-                main id="main" {
+                main id="main" tabindex="-1" {
+                    @if let Some(figures) = key_figures(run) { (figures) }
                     @for section in &shown {
-                        section id=(section.id) aria-labelledby={ (section.id) "-title" } {
-                            h2 id={ (section.id) "-title" } { (section.title) }
+                        section id=(section.id) aria-labelledby={ (section.id) "-heading" } {
+                            h2 id={ (section.id) "-heading" } { (section.title) }
                             @if let Some(content) = &section.content { (content) }
                         }
                     }
                 }
-                script { (PreEscaped(SCRIPT)) }
+                script { (PreEscaped("\"use strict\";\n")) @for script in SCRIPT { (PreEscaped(script)) } }
             }
         }
     }
     .into_string()
+}
+
+fn correctness(rows: &[OperationRow<'_>]) -> Option<Markup> {
+    let operations = operations(rows)?;
+    Some(html! { (operations) @if let Some(worst) = worst_errors(rows) { (worst) } })
 }
 
 fn warnings(run: &RunData) -> Option<Markup> {
@@ -72,40 +105,17 @@ fn warnings(run: &RunData) -> Option<Markup> {
     if run.warnings.is_empty() && notes.is_empty() {
         return None;
     }
+    let (shown, hidden) = notes.split_at(notes.len().min(MOST_WARNINGS));
     Some(html! {
         ul.warnings {
             @for warning in &run.warnings { li { (warning) } }
-            @for note in notes { li { code { (note.case) } ": " (note.reason) } }
+            @for note in shown { li { (case_link(&note.case)) ": " (note.reason) } }
         }
-    })
-}
-
-fn plots(figures: &[Figure]) -> Option<Markup> {
-    let groups = FigureGroup::ALL.map(|group| {
-        let members: Vec<&Figure> = figures.iter().filter(|figure| figure.group == group).collect();
-        (group, members)
-    });
-    let groups: Vec<_> = groups.into_iter().filter(|(_, members)| !members.is_empty()).collect();
-    (!groups.is_empty()).then(|| {
-        html! {
-            @for (group, members) in &groups {
-                h3 { (group.heading()) }
-                @for figure in members {
-                    figure.plot id={ "plot-" (figure.id) } {
-                        figcaption { h4 { (figure.title) } }
-                        div.scroll tabindex="0" role="region" aria-label=(figure.description) {
-                            (PreEscaped(accessible(figure)))
-                        }
-                        @if !figure.caption.is_empty() { p.hint { (figure.caption) } }
-                    }
-                }
+        @if !hidden.is_empty() {
+            details {
+                summary { b { (hidden.len()) } " more" }
+                ul.listed { @for note in hidden { li { (case_link(&note.case)) ": " (note.reason) } } }
             }
         }
     })
-}
-
-/// The figure's SVG with a role and a name.
-fn accessible(figure: &Figure) -> String {
-    let name = html! { (figure.description) }.into_string();
-    figure.svg.replacen("<svg ", &format!("<svg role=\"img\" aria-label=\"{name}\" "), 1)
 }

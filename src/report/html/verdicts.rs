@@ -5,39 +5,37 @@ use maud::{Markup, html};
 use crate::verify::{Status, Verdict};
 
 use super::super::run_data::RunData;
-use super::numbers::{grouped, percent, scientific, significant, ulp};
-use super::table::{number_cell, numbers, table, word_cell, words};
+use super::numbers::{grouped, percent, scientific, significant};
+use super::overview::ulp_cell;
+use super::table::{Cell, Column, Kind, case_link, large_table, number, numbers, word, words};
 
 /// One row per case; the row's id is the case's.
 pub fn all_cases(run: &RunData) -> Option<Markup> {
     let columns = [
-        words("Case"),
-        words("Status"),
+        Column::new("Case", Kind::Case),
+        Column::new("Status", Kind::Status),
         words("Device"),
         numbers("Worst error", "ULP"),
         numbers("NMSE", ""),
         numbers("Bit-equal", ""),
         numbers("Host time", "s"),
     ];
-    let rows: Vec<Markup> = run.verdicts.iter().map(case_row).collect();
-    (!rows.is_empty()).then(|| table("All cases", &columns, true, &rows))
+    let rows: Vec<Vec<Cell>> = run.verdicts.iter().map(cells).collect();
+    (!rows.is_empty()).then(|| large_table("cases", "All cases", &columns, &rows, true))
 }
 
-fn case_row(verdict: &Verdict) -> Markup {
+fn cells(verdict: &Verdict) -> Vec<Cell> {
     let nmse = verdict.judgements.iter().filter_map(|judgement| judgement.nmse).max_by(f64::total_cmp);
     let equal = verdict.judgements.iter().map(|judgement| judgement.bit_equal).min_by(f64::total_cmp);
-    let worst = verdict.max_ulp();
-    html! {
-        tr id=(verdict.case) {
-            th.case scope="row" { a href={ "#" (verdict.case) } { (verdict.case) } }
-            td { span class={ "tag " (verdict.status.name()) } { (verdict.status.name()) } }
-            (word_cell(&verdict.device))
-            (number_cell(worst.map(|worst| worst as f64), &ulp(worst)))
-            (number_cell(nmse, &scientific(nmse)))
-            (number_cell(equal, &equal.map_or(String::new(), percent)))
-            (number_cell(Some(verdict.seconds), &significant(verdict.seconds)))
-        }
-    }
+    vec![
+        word(&verdict.case),
+        word(verdict.status.name()),
+        word(&verdict.device),
+        ulp_cell(verdict.max_ulp()),
+        number(nmse, scientific),
+        number(equal, percent),
+        number(Some(verdict.seconds), significant),
+    ]
 }
 
 /// Skipped cases by reason.
@@ -54,7 +52,7 @@ pub fn skipped(run: &RunData) -> Option<Markup> {
             @for (reason, cases) in reasons {
                 details {
                     summary { b { (grouped(cases.len() as u64)) } " " (reason) }
-                    ul.cases { @for case in cases { li { a href={ "#" (case) } { (case) } } } }
+                    ul.cases { @for case in cases { li { (case_link(case)) } } }
                 }
             }
         }
