@@ -135,7 +135,8 @@ fn measure(
     if cases.is_empty() {
         return Ok(SweepSummary::default());
     }
-    let options = arguments.measurement.options(device.info(), arguments.selection.seed);
+    let library = arguments.device.library()?;
+    let options = arguments.measurement.options(device.info(), arguments.selection.seed, library);
     let sweep = Sweep::new(device, options).map_err(|error| Failure::new(exit_of_backend(&error), error))?;
     directory.set_conditions(sweep.roofs().copied(), sweep.conditions()).map_err(report::failure)?;
     let mut printer = SweepPrinter::new(directory, arguments.output.format, cases.len());

@@ -6,6 +6,7 @@
 pub(crate) mod any_float;
 mod bound_problem;
 mod case;
+mod code_identity;
 mod contract;
 mod cost;
 mod gate;
@@ -21,6 +22,7 @@ mod rebinding;
 
 pub use bound_problem::{BindError, BoundProblem};
 pub use case::Case;
+pub use code_identity::CodeIdentity;
 pub use contract::{ContractError, Operation, Reference};
 pub use cost::Cost;
 pub use gate::ElementGate;

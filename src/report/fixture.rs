@@ -151,6 +151,8 @@ pub fn measurement(operation: &str, columns: u64, mode: Mode) -> Measurement {
         spilled_registers: Some(0),
         code_bytes: Some(2816),
         occupancy: Some(0.75),
+        code_identity: "c0de".repeat(16),
+        steps: None,
     }
 }
 

@@ -27,7 +27,8 @@ const SUMMARY_COLUMNS: &str = "case,operation,dtype,rows,columns,parameters,devi
     output_hash,fully_checked_ordinal,warm_up,stop_reason,throttled_blocks,throttle,core_clock_before_mhz,\
     core_clock_after_mhz,memory_clock_before_mhz,memory_clock_after_mhz,power_before_watts,power_after_watts,\
     temperature_before_celsius,temperature_after_celsius,flags,emulated,registers,\
-    scalar_registers,accumulation_registers,shared_bytes,scratch_bytes,spilled_registers,code_bytes,occupancy";
+    scalar_registers,accumulation_registers,shared_bytes,scratch_bytes,spilled_registers,code_bytes,occupancy,\
+    code_identity,steps";
 const PROBLEM_COLUMNS: &str = "case,fatal,reason";
 
 /// Takes verdicts and measurements and has each on disk before the next one. A directory that is dropped

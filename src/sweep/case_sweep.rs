@@ -4,10 +4,11 @@ use std::io;
 use std::ops::ControlFlow;
 use std::sync::atomic::{AtomicBool, Ordering};
 
-use crate::backend::{BackendError, DeviceInfo};
+use crate::backend::{BackendError, DeviceInfo, KernelLibrary};
 use crate::operation::{BindError, Case, Cost};
 use crate::profiling::{KernelTimer, Mode, Roofs, Rotation, SampleSet, StopReason};
 
+use super::case_facts::CaseFacts;
 use super::case_order::Place;
 use super::measurement::Surroundings;
 use super::{Measurement, Problem, SweepSink, VerifiedCase};
@@ -40,6 +41,8 @@ pub(super) struct Plan<'a> {
     pub roofs: Option<&'a Roofs>,
     /// Of the whole run; each place draws other launches.
     pub seed: u64,
+    /// What the device loads its kernels from.
+    pub library: &'a KernelLibrary,
 }
 
 /// Measures one case in the given modes. A mode's row reaches the sink only after its launches were checked, and
@@ -60,6 +63,7 @@ pub(super) fn sweep_case(
     };
     let attributes = rotation.attributes()?;
     let id = case.id();
+    let facts = &CaseFacts::of(timer.device(), case, plan.library)?;
     let mut rows = Vec::new();
     let mut interrupted = false;
     for &mode in plan.modes {
@@ -77,7 +81,7 @@ pub(super) fn sweep_case(
         }
         let exceeds_caches = rotation.exceeds_caches();
         let device = timer.device().info();
-        let surroundings = Surroundings { device, roofs: plan.roofs, exceeds_caches, place, attributes };
+        let surroundings = Surroundings { device, roofs: plan.roofs, exceeds_caches, place, attributes, facts };
         let Some(row) = Measurement::new(case, &set, &surroundings) else {
             return Ok(CaseEnd::Refused(no_sample(&set)));
         };

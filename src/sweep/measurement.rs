@@ -9,6 +9,7 @@ use crate::operation::Case;
 use crate::profiling::statistics::Interval;
 use crate::profiling::{Mode, Roof, Roofs, SampleSet, SampleSummary, StopReason};
 
+use super::case_facts::CaseFacts;
 use super::case_order::Place;
 
 /// Below this multiple of the empty launch a time says more about launching than about the kernel.
@@ -185,6 +186,12 @@ pub struct Measurement {
     pub code_bytes: Option<u64>,
     #[serde(default)]
     pub occupancy: Option<f64>,
+    /// Digest of the code and its arguments, 64 hexadecimal digits; empty in runs from before it was kept.
+    #[serde(default)]
+    pub code_identity: String,
+    /// The emulator's steps for one launch of the whole operation; none on a GPU.
+    #[serde(default)]
+    pub steps: Option<u64>,
 }
 
 /// What a measurement is put in relation to.
@@ -196,6 +203,7 @@ pub(super) struct Surroundings<'a> {
     pub place: Place,
     /// What the case's kernels need together, where the device says it.
     pub attributes: Option<KernelAttributes>,
+    pub facts: &'a CaseFacts,
 }
 
 impl Measurement {
@@ -291,6 +299,8 @@ impl Measurement {
             spilled_registers: attributes.spilled_registers,
             code_bytes: attributes.code_bytes,
             occupancy: attributes.occupancy,
+            code_identity: surroundings.facts.identity.as_ref().map_or(String::new(), ToString::to_string),
+            steps: surroundings.facts.steps,
         })
     }
 

@@ -1,5 +1,6 @@
 //! Measures verified cases, and checks what the timed launches computed.
 
+mod case_facts;
 mod case_order;
 mod case_sweep;
 mod measurement;

@@ -4,7 +4,7 @@ use std::io;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
-use crate::backend::{BackendError, Device};
+use crate::backend::{BackendError, Device, KernelLibrary};
 use crate::operation::Case;
 use crate::profiling::{Conditions, KernelTimer, Mode, Roofs, TimerSettings};
 
@@ -19,6 +19,8 @@ pub struct SweepOptions {
     pub settings: TimerSettings,
     /// Decides the order in which cases are measured, and which timed launches are checked in full.
     pub seed: u64,
+    /// What the device loads its kernels from, for the identity of each case's code.
+    pub library: Arc<KernelLibrary>,
 }
 
 /// What a sweep adds up to.
@@ -79,8 +81,8 @@ impl Sweep {
                 summary.interrupted = true;
                 break;
             }
-            let SweepOptions { ref modes, seed, .. } = self.options;
-            let plan = Plan { modes, roofs: self.roofs.as_ref(), seed };
+            let SweepOptions { ref modes, seed, ref library, .. } = self.options;
+            let plan = Plan { modes, roofs: self.roofs.as_ref(), seed, library };
             let end = sweep_case(&self.timer, case, place, &plan, stop, sink);
             let problem = |reason| Problem { case: case.id(), fatal: true, reason };
             match end {

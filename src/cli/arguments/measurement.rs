@@ -1,10 +1,11 @@
 //! How times are taken, and where a run is kept.
 
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 use std::time::Duration;
 
 use clap::{Args, ValueEnum};
-use hipgauge::backend::DeviceInfo;
+use hipgauge::backend::{DeviceInfo, KernelLibrary};
 use hipgauge::profiling::{Mode, TimerSettings};
 use hipgauge::report::RunDirectory;
 use hipgauge::sweep::SweepOptions;
@@ -44,8 +45,8 @@ impl MeasurementArguments {
         self.out.clone().unwrap_or_else(|| RunDirectory::fresh_path(Path::new(REPORTS), &device.id))
     }
 
-    /// `seed` decides the order in which cases are measured.
-    pub fn options(&self, device: &DeviceInfo, seed: u64) -> SweepOptions {
+    /// `seed` decides the order in which cases are measured; `library` is what the device loads.
+    pub fn options(&self, device: &DeviceInfo, seed: u64, library: KernelLibrary) -> SweepOptions {
         let mut settings = TimerSettings::for_device(device);
         if let Some(limit) = self.time_limit {
             settings.time_limit = limit;
@@ -57,6 +58,7 @@ impl MeasurementArguments {
             };
             self.modes.is_empty() || self.modes.contains(&name)
         };
-        SweepOptions { modes: Mode::BOTH.into_iter().filter(|mode| wanted(*mode)).collect(), settings, seed }
+        let modes = Mode::BOTH.into_iter().filter(|mode| wanted(*mode)).collect();
+        SweepOptions { modes, settings, seed, library: Arc::new(library) }
     }
 }
