@@ -9,7 +9,7 @@ use clap::{CommandFactory, FromArgMatches, Parser, Subcommand};
 use super::exit_code::Exit;
 use super::failure::{CommandResult, Failure};
 use super::output::{BAD, styled};
-use super::{devices, exec, inspect, list, report, run, sweep, verify};
+use super::{compare, devices, exec, inspect, list, report, run, sweep, verify};
 
 const EXAMPLES: &str = "\
 Examples:
@@ -18,6 +18,7 @@ Examples:
   hipgauge verify --suite ci --device hip:0      every operation, dtype and input class, on an AMD GPU
   hipgauge list --operations                     what is computed, with formulas and parameters
   hipgauge exec rms_norm --in x.safetensors --out y.safetensors --check
+  hipgauge compare reports/before reports/after  what became slower, faster or wrong
   hipgauge devices                               what can run kernels here
 ";
 
@@ -39,6 +40,8 @@ enum Command {
     Sweep(sweep::Arguments),
     /// Draw a run's report again, from its files alone
     Report(report::Arguments),
+    /// Compare two runs case by case: what is slower, faster, the same or wrong now
+    Compare(compare::Arguments),
     /// List the cases of a suite, or the operations
     List(list::Arguments),
     /// Run one operation on your own tensors
@@ -55,6 +58,7 @@ impl Command {
             Command::Run(arguments) => run::run(arguments),
             Command::Sweep(arguments) => sweep::run(arguments),
             Command::Report(arguments) => report::run(arguments),
+            Command::Compare(arguments) => compare::run(arguments),
             Command::Verify(arguments) => verify::run(arguments),
             Command::List(arguments) => list::run(arguments),
             Command::Exec(arguments) => exec::run(arguments),

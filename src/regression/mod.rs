@@ -1,6 +1,7 @@
 //! Verdicts on a change: is the candidate slower, faster or the same, and how sure is that?
 
 pub mod bisect;
+pub mod comparison;
 pub mod decision;
 pub mod repository;
 mod static_difference;

@@ -22,7 +22,7 @@ mod utc_time;
 #[cfg(test)]
 mod draw_tests;
 #[cfg(test)]
-mod fixture;
+pub(crate) mod fixture;
 #[cfg(test)]
 mod realistic;
 #[cfg(test)]

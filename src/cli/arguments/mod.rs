@@ -5,9 +5,11 @@ mod limits;
 mod measurement;
 mod output;
 mod selection;
+mod threshold;
 
 pub use device::{DeviceArguments, Switch};
 pub use limits::LimitArguments;
 pub use measurement::MeasurementArguments;
 pub use output::{OutputArguments, OutputFormat};
 pub use selection::SelectionArguments;
+pub use threshold::ThresholdArguments;

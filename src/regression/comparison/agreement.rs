@@ -1,0 +1,95 @@
+//! How well two runs agree, as the table that two sweeps of one binary are held against.
+
+use std::collections::BTreeMap;
+
+use serde::Serialize;
+
+use crate::profiling::Mode;
+
+use super::case::{ComparedCase, Unit};
+
+/// Shorter cases are left out, microseconds: launching dominates them.
+pub const LEAST_US: f64 = 10.0;
+
+/// Medians this close agree.
+pub const CLOSE: f64 = 0.01;
+
+/// Agreement of one operation in one mode.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+pub struct AgreementRow {
+    /// `all` for all operations together.
+    pub operation: String,
+    pub mode: Mode,
+    /// Cases of which a side takes over 10 µs.
+    pub cases: usize,
+    /// Cases whose medians differ by at most 1 % of the base's.
+    pub close: usize,
+    /// 95 % intervals of such cases' medians, of either side.
+    pub intervals: usize,
+    /// Intervals that hold the other side's median.
+    pub covering: usize,
+    /// The largest difference of two medians, as a share of the base's.
+    pub largest: f64,
+}
+
+impl AgreementRow {
+    fn new(operation: &str, mode: Mode) -> Self {
+        Self { operation: operation.to_string(), mode, cases: 0, close: 0, intervals: 0, covering: 0, largest: 0.0 }
+    }
+
+    fn add(&mut self, case: &ComparedCase) {
+        let difference = (case.candidate.median / case.base.median - 1.0).abs();
+        self.cases += 1;
+        self.close += usize::from(difference <= CLOSE);
+        self.largest = self.largest.max(difference);
+        for (side, other) in [(&case.base, &case.candidate), (&case.candidate, &case.base)] {
+            if let Some(interval) = side.interval {
+                self.intervals += 1;
+                self.covering += usize::from(interval.contains(other.median));
+            }
+        }
+    }
+
+    /// Share of the cases whose medians agree within 1 %.
+    pub fn close_share(&self) -> Option<f64> {
+        share(self.close, self.cases)
+    }
+
+    /// Share of the 95 % intervals that hold the other side's median. Two runs that differ by nothing but chance come to
+    /// 83 %: the other median has an error of its own.
+    pub fn covering_share(&self) -> Option<f64> {
+        share(self.covering, self.intervals)
+    }
+}
+
+fn share(part: usize, whole: usize) -> Option<f64> {
+    (whole > 0).then(|| part as f64 / whole as f64)
+}
+
+/// Agreement per operation and mode; the last rows, one per mode, are of all operations.
+#[derive(Clone, Debug, Default, PartialEq, Serialize)]
+pub struct Agreement {
+    pub rows: Vec<AgreementRow>,
+}
+
+impl Agreement {
+    pub fn of(cases: &[ComparedCase]) -> Self {
+        let mut rows: BTreeMap<(Mode, String), AgreementRow> = BTreeMap::new();
+        let mut totals: BTreeMap<Mode, AgreementRow> = BTreeMap::new();
+        let long = |case: &&ComparedCase| {
+            case.unit == Unit::Microseconds && case.base.median.max(case.candidate.median) > LEAST_US
+        };
+        for case in cases.iter().filter(long) {
+            let mode = case.mode;
+            rows.entry((mode, case.operation.clone()))
+                .or_insert_with(|| AgreementRow::new(&case.operation, mode))
+                .add(case);
+            totals.entry(mode).or_insert_with(|| AgreementRow::new("all", mode)).add(case);
+        }
+        Self { rows: rows.into_values().chain(totals.into_values()).collect() }
+    }
+
+    pub fn is_empty(&self) -> bool {
+        self.rows.is_empty()
+    }
+}

@@ -1,0 +1,71 @@
+//! One case in one mode, on both sides.
+
+use serde::Serialize;
+
+use crate::profiling::Mode;
+use crate::profiling::statistics::Interval;
+use crate::regression::decision::Decision;
+
+/// What the values of a case are.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Unit {
+    /// Microseconds per launch of the whole operation.
+    Microseconds,
+    /// The emulator's steps for one launch: a count.
+    Steps,
+}
+
+impl Unit {
+    pub const fn symbol(self) -> &'static str {
+        match self {
+            Unit::Microseconds => "µs",
+            Unit::Steps => "steps",
+        }
+    }
+}
+
+/// One side of a case.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize)]
+pub struct SideValue {
+    /// In the case's unit.
+    pub median: f64,
+    /// 95 % interval of the median, where there is one.
+    pub interval: Option<Interval>,
+    /// Samples that count, or pairs.
+    pub n: u64,
+    /// Core clock while it was measured, MHz.
+    pub clock_mhz: Option<f64>,
+}
+
+/// Samples of both sides in the case's unit, in the order taken.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Distributions {
+    pub base: Vec<f64>,
+    pub candidate: Vec<f64>,
+}
+
+/// A case that both sides have in one mode.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+pub struct ComparedCase {
+    pub case: String,
+    pub operation: String,
+    pub mode: Mode,
+    pub unit: Unit,
+    pub base: SideValue,
+    pub candidate: SideValue,
+    pub decision: Decision,
+    /// The decision of a second measurement, where one was made to confirm the first.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub confirmation: Option<Decision>,
+    /// For the page; kept only where something changed.
+    #[serde(skip)]
+    pub distributions: Option<Distributions>,
+}
+
+impl ComparedCase {
+    /// Codes of all reasons, space separated.
+    pub fn reason_codes(&self) -> String {
+        self.decision.reasons.iter().map(|reason| reason.code()).collect::<Vec<_>>().join(" ")
+    }
+}

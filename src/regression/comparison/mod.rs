@@ -1,0 +1,38 @@
+//! Two sides compared over many cases: from run directories to a verdict on each case, and what is written of it.
+
+mod agreement;
+mod case;
+mod comparability;
+mod csv_table;
+mod distribution;
+mod error;
+mod files;
+mod json;
+mod markdown;
+mod outcome;
+mod page;
+mod runs;
+mod side;
+mod text;
+mod whole;
+
+#[cfg(test)]
+mod fixture;
+#[cfg(test)]
+mod render_tests;
+#[cfg(test)]
+mod runs_tests;
+
+pub use agreement::{Agreement, AgreementRow};
+pub use case::{ComparedCase, Distributions, SideValue, Unit};
+pub use csv_table::comparison_csv;
+pub use error::ComparisonError;
+pub use files::{ComparisonFiles, write_comparison};
+pub use json::comparison_json;
+pub use markdown::comparison_markdown;
+pub use outcome::{Outcome, OutcomeKind};
+pub use page::comparison_page;
+pub use runs::{ComparisonOptions, NoiseSource, compare_runs};
+pub use side::SideInfo;
+pub use text::{interval_text, shift_text, value_text};
+pub use whole::{Comparison, Conclusion};

@@ -1,0 +1,125 @@
+//! A whole comparison, and what it comes to.
+
+use serde::Serialize;
+
+use crate::profiling::Difference;
+use crate::regression::decision::Verdict;
+
+use super::agreement::Agreement;
+use super::case::ComparedCase;
+use super::outcome::{Outcome, OutcomeKind};
+use super::side::SideInfo;
+
+/// Two sides over all their common cases.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+pub struct Comparison {
+    pub base: SideInfo,
+    pub candidate: SideInfo,
+    /// Conditions that differ although the sides were compared; empty unless it was forced.
+    pub forced: Vec<Difference>,
+    /// In the candidate's order.
+    pub cases: Vec<ComparedCase>,
+    /// Cases whose correctness changed or is bad, the worst first.
+    pub outcomes: Vec<Outcome>,
+    /// Cases that ran, right or wrong, on both sides.
+    pub judged_in_both: usize,
+    /// Measured on one side only: case and mode.
+    pub only_base: Vec<String>,
+    pub only_candidate: Vec<String>,
+    pub agreement: Agreement,
+    /// What is odd about the sides' own files.
+    pub warnings: Vec<String>,
+}
+
+/// What a comparison comes to, the worst thing first.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Conclusion {
+    /// A result is wrong that was right.
+    Wrong,
+    /// A case is slower.
+    Slower,
+    /// The sides have no case in common.
+    NothingComparable,
+    /// A case that ran before gives nothing now; or, where that is asked for, a case without a verdict.
+    Undecided,
+    Good,
+}
+
+impl Comparison {
+    pub fn count(&self, verdict: Verdict) -> usize {
+        self.cases.iter().filter(|case| case.decision.verdict == verdict).count()
+    }
+
+    pub fn outcomes_of(&self, kind: OutcomeKind) -> impl Iterator<Item = &Outcome> {
+        self.outcomes.iter().filter(move |outcome| outcome.kind == kind)
+    }
+
+    /// Cases with one of these verdicts, the largest shift first.
+    pub fn sorted_cases(&self, verdicts: &[Verdict]) -> Vec<&ComparedCase> {
+        let mut cases: Vec<&ComparedCase> =
+            self.cases.iter().filter(|case| verdicts.contains(&case.decision.verdict)).collect();
+        let size = |case: &&ComparedCase| case.decision.shift.map_or(0.0, f64::abs);
+        let rank = |case: &&ComparedCase| Verdict::ALL.iter().position(|verdict| *verdict == case.decision.verdict);
+        cases.sort_by(|left, right| rank(left).cmp(&rank(right)).then(size(right).total_cmp(&size(left))));
+        cases
+    }
+
+    /// `strict`: whether AMBIGUOUS and UNDERPOWERED cases leave the whole undecided.
+    pub fn conclusion(&self, strict: bool) -> Conclusion {
+        let any = |kind| self.outcomes_of(kind).next().is_some();
+        if any(OutcomeKind::NowWrong) {
+            Conclusion::Wrong
+        } else if self.count(Verdict::Slower) > 0 {
+            Conclusion::Slower
+        } else if any(OutcomeKind::NoLongerRuns) || any(OutcomeKind::NoLongerMeasured) {
+            Conclusion::Undecided
+        } else if self.cases.is_empty() && self.judged_in_both == 0 {
+            Conclusion::NothingComparable
+        } else if strict && self.cases.iter().any(|case| !case.decision.verdict.is_decided()) {
+            Conclusion::Undecided
+        } else {
+            Conclusion::Good
+        }
+    }
+
+    /// One sentence, the worst first.
+    pub fn headline(&self) -> String {
+        let mut parts = Vec::new();
+        for kind in [OutcomeKind::NowWrong, OutcomeKind::NoLongerRuns, OutcomeKind::NoLongerMeasured] {
+            match self.outcomes_of(kind).count() {
+                0 => {}
+                count => parts.push(format!("{count} {}", kind.title())),
+            }
+        }
+        for verdict in Verdict::ALL {
+            match self.count(verdict) {
+                0 => {}
+                count => parts.push(format!("{count} {}", verdict.name().to_lowercase())),
+            }
+        }
+        match (parts.is_empty(), self.judged_in_both) {
+            (true, 0) => "the two sides have no case in common".to_string(),
+            (true, judged) => format!("{judged} cases judged on both sides, none newly wrong; no times to compare"),
+            (false, _) => parts.join(", "),
+        }
+    }
+
+    /// How sure a reader may be of small changes: where the noise came from, once for all cases.
+    pub fn noise_note(&self) -> Option<String> {
+        use crate::regression::decision::Reason;
+        let assumed: Vec<f64> = self
+            .cases
+            .iter()
+            .filter(|case| case.decision.reasons.contains(&Reason::NoiseAssumed))
+            .map(|case| case.decision.threshold)
+            .collect();
+        let largest = assumed.iter().copied().reduce(f64::max)?;
+        Some(format!(
+            "{} of {} cases: noise between runs was never calibrated, so changes of up to {:.1} % are not called changes",
+            assumed.len(),
+            self.cases.len(),
+            100.0 * largest
+        ))
+    }
+}
