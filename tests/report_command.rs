@@ -1,16 +1,23 @@
 //! `hipgauge report` on good, killed and damaged runs, by exit code and message.
 
+use std::ffi::OsStr;
 use std::fs;
 use std::path::Path;
 
 use assert_cmd::Command;
 use assert_cmd::assert::Assert;
 use hipgauge::backend::{BackendKind, DeviceInfo, KernelLibrary};
+use hipgauge::profiling::{Mode, Sample};
 use hipgauge::report::{Build, RunDirectory, RunRecord, RunStatus, Selection};
+use hipgauge::sweep::SweepSink;
 use hipgauge::verify::{Status, Verdict, VerdictSink};
 
 fn report(run: &Path) -> Assert {
-    Command::new(env!("CARGO_BIN_EXE_hipgauge")).arg("report").arg(run).assert()
+    report_with(&[run.as_os_str()])
+}
+
+fn report_with(arguments: &[&OsStr]) -> Assert {
+    Command::new(env!("CARGO_BIN_EXE_hipgauge")).arg("report").args(arguments).assert()
 }
 
 fn text(bytes: &[u8]) -> String {
@@ -153,4 +160,52 @@ fn a_missing_table_is_named() {
         fs::remove_file(folder.path().join(name)).expect("there");
         assert!(refusal(folder.path()).contains(&format!("{name} cannot be read")), "{name}");
     }
+}
+
+/// A whole run with one case and three samples of it.
+fn sampled(folder: &Path) {
+    let mut run = begun(folder);
+    for ordinal in 0..3 {
+        let seconds = 1e-6 * f64::from(4 + ordinal);
+        let sample = Sample { mode: Mode::Cold, ordinal, block: 0, seconds, launches: 1, rejection: None };
+        run.sample("rms_norm/f32/1x8/normal", &sample).expect("the disk has room");
+    }
+    run.finish(RunStatus::Complete).expect("the disk has room");
+}
+
+#[test]
+fn the_samples_of_a_case_are_drawn_on_demand() {
+    let folder = tempfile::tempdir().expect("a temporary directory");
+    sampled(folder.path());
+    let samples = OsStr::new("--samples");
+    report_with(&[folder.path().as_os_str(), samples, OsStr::new("rms_norm/f32/1x8/normal")]).code(0);
+    let plot = folder.path().join("plots").join("samples-rms_norm_f32_1x8_normal.svg");
+    assert!(fs::read_to_string(&plot).expect("drawn").contains("3 samples, median 5.0000 µs"));
+    assert!(fs::metadata(plot.with_extension("png")).is_ok_and(|file| file.len() > 1000));
+    let page = fs::read_to_string(folder.path().join("index.html")).expect("drawn");
+    assert!(page.contains("samples-rms_norm_f32_1x8_normal"));
+    let refused = report_with(&[folder.path().as_os_str(), samples, OsStr::new("rms_norm/f32/1x9/normal")]).code(64);
+    let message = text(&refused.get_output().stderr);
+    assert!(message.contains("no samples of `rms_norm/f32/1x9/normal`"), "{message}");
+}
+
+#[test]
+fn several_runs_are_laid_over_each_other_in_a_new_place() {
+    let folder = tempfile::tempdir().expect("a temporary directory");
+    let runs = ["first", "second"].map(|name| folder.path().join(name));
+    runs.iter().for_each(|run| sampled(run));
+    let out = folder.path().join("both");
+    let arguments = [runs[0].as_os_str(), runs[1].as_os_str(), OsStr::new("--out"), out.as_os_str()];
+    let drawn = report_with(&arguments).code(0);
+    let output = text(&drawn.get_output().stdout);
+    assert!(output.contains("B: a processor, second") && output.contains("no verdict"), "{output}");
+    let page = fs::read_to_string(out.join("index.html")).expect("drawn");
+    assert!(page.contains("2 runs over each other") && page.contains("emulator"), "{output}");
+    assert!(fs::read_to_string(out.join("ratios.csv")).expect("written").starts_with("case,operation,"));
+    let again = report_with(&arguments).code(64);
+    assert!(text(&again.get_output().stderr).contains("not empty"));
+    let one = report_with(&[runs[0].as_os_str(), OsStr::new("--out"), out.as_os_str()]).code(64);
+    assert!(text(&one.get_output().stderr).contains("several runs"));
+    let arguments = [runs[0].as_os_str(), runs[1].as_os_str(), OsStr::new("--samples"), OsStr::new("a")];
+    assert!(text(&report_with(&arguments).code(64).get_output().stderr).contains("one run"));
 }

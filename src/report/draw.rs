@@ -23,8 +23,19 @@ pub struct Report {
 /// Reads the run in `path` and writes plots, `index.html`, `summary.md`, `report.json` and `junit.xml` beside its
 /// rows. Needs no device.
 pub fn draw_report(path: &Path) -> Result<Report, ReportError> {
+    draw_report_with(path, &[])
+}
+
+/// The same, with the raw samples of `cases` among the figures, whether or not they call for a look.
+pub fn draw_report_with(path: &Path, cases: &[String]) -> Result<Report, ReportError> {
     let run = RunData::load(path)?;
-    let figures = draw_figures(&run, &[])?;
+    for case in cases {
+        if run.samples.of_case(case)?.is_empty() {
+            let known = run.measurements.iter().map(|measurement| measurement.case.as_str());
+            return Err(ReportError::no_samples(path, case, known));
+        }
+    }
+    let figures = draw_figures(&run, cases)?;
     let samples = digest(&run)?;
     let page = path.join("index.html");
     write(&page, &render_page(&run, &samples, &figures))?;

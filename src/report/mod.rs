@@ -10,6 +10,7 @@ mod junit;
 mod machine;
 mod markdown;
 mod operation_table;
+mod overlay;
 mod plots;
 mod rows;
 mod run_data;
@@ -28,11 +29,12 @@ mod realistic;
 #[cfg(test)]
 mod run_directory_tests;
 
-pub use draw::{Report, draw_report};
+pub use draw::{Report, draw_report, draw_report_with};
 pub use error::ReportError;
 pub use headline::Headline;
 pub use junit::Junit;
 pub use machine::Machine;
+pub use overlay::{Overlay, OverlayRun, RatioRow, draw_overlay};
 pub use rows::{SampleRow, VerdictRow};
 pub use run_data::RunData;
 pub use run_directory::RunDirectory;

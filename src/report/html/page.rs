@@ -36,10 +36,10 @@ const POLICY: &str = "default-src 'none'; style-src 'unsafe-inline'; script-src 
 const MOST_WARNINGS: usize = 20;
 
 /// A part of the page with its heading; empty parts are left out, and so are their links.
-struct Section {
-    id: &'static str,
-    title: &'static str,
-    content: Option<Markup>,
+pub struct Section {
+    pub id: &'static str,
+    pub title: &'static str,
+    pub content: Option<Markup>,
 }
 
 /// The whole document.
@@ -59,8 +59,15 @@ pub fn render_page(run: &RunData, samples: &SampleDigests, figures: &[Figure]) -
         Section { id: "provenance", title: "Provenance", content: Some(provenance(run)) },
         Section { id: "definitions", title: "Definitions", content: Some(definitions(run)) },
     ];
-    let shown: Vec<_> = sections.into_iter().filter(|section| section.content.is_some()).collect();
-    let device = &run.record.device;
+    let body = html! {
+        (masthead(run))
+        (sections_of(&sections, key_figures(run)))
+    };
+    document(&format!("{}, {}", run.record.device.name, run.record.started), SCRIPT, &body)
+}
+
+/// A whole document that needs nothing else. `scripts` run at its end.
+pub fn document(title: &str, scripts: &[&str], body: &Markup) -> String {
     html! {
         (DOCTYPE)
         html lang="en" {
@@ -69,30 +76,37 @@ pub fn render_page(run: &RunData, samples: &SampleDigests, figures: &[Figure]) -
                 meta http-equiv="Content-Security-Policy" content=(POLICY);
                 meta name="viewport" content="width=device-width, initial-scale=1";
                 meta name="color-scheme" content="light dark";
-                title { "hipgauge: " (device.name) ", " (run.record.started) }
+                title { "hipgauge: " (title) }
                 style { @for style in STYLE { (PreEscaped(style)) } }
                 script { (PreEscaped(HEAD_SCRIPT)) }
             }
             body {
                 a.skip href="#main" { "Skip to the results" }
-                (masthead(run))
-                nav aria-label="Sections" {
-                    ul { @for section in &shown { li { a href={ "#" (section.id) } { (section.title) } } } }
-                }
-                main id="main" tabindex="-1" {
-                    @if let Some(figures) = key_figures(run) { (figures) }
-                    @for section in &shown {
-                        section id=(section.id) aria-labelledby={ (section.id) "-heading" } {
-                            h2 id={ (section.id) "-heading" } { (section.title) }
-                            @if let Some(content) = &section.content { (content) }
-                        }
-                    }
-                }
-                script { (PreEscaped("\"use strict\";\n")) @for script in SCRIPT { (PreEscaped(script)) } }
+                (body)
+                script { (PreEscaped("\"use strict\";\n")) @for script in scripts { (PreEscaped(script)) } }
             }
         }
     }
     .into_string()
+}
+
+/// Links to the sections that have content, and those sections; `first` stands before them.
+pub fn sections_of(sections: &[Section], first: Option<Markup>) -> Markup {
+    let shown = || sections.iter().filter_map(|section| Some((section, section.content.as_ref()?)));
+    html! {
+        nav aria-label="Sections" {
+            ul { @for (section, _) in shown() { li { a href={ "#" (section.id) } { (section.title) } } } }
+        }
+        main id="main" tabindex="-1" {
+            @if let Some(first) = first { (first) }
+            @for (section, content) in shown() {
+                section id=(section.id) aria-labelledby={ (section.id) "-heading" } {
+                    h2 id={ (section.id) "-heading" } { (section.title) }
+                    (content)
+                }
+            }
+        }
+    }
 }
 
 fn correctness(rows: &[OperationRow<'_>]) -> Option<Markup> {

@@ -71,9 +71,11 @@ impl Scale {
     }
 }
 
-/// Three digits at most where that says enough: `0.12`, `7.3`, `85`, `1200`.
+/// Four digits at most: `0.12`, `7.3`, `85`, `1200`, `34k`, `1.2M`.
 fn short(value: f64) -> String {
     match value {
+        value if value >= 999_500.0 => format!("{:.1}M", value / 1e6),
+        value if value >= 9_999.5 => format!("{:.0}k", value / 1e3),
         value if value >= 10.0 => format!("{value:.0}"),
         value if value >= 1.0 => format!("{value:.1}"),
         value => format!("{value:.2}"),
@@ -282,5 +284,26 @@ impl Picture for HeatMap {
             self.draw_panel(pen, panel, (left, row as u32 * self.panel_height()))?;
         }
         self.draw_bar(pen, self.height() - BAR)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn numbers_in_cells_are_short() {
+        let written = [0.1234, 7.25, 85.2, 1234.0, 34_567.0, 1_234_567.0].map(short);
+        assert_eq!(written, ["0.12", "7.2", "85", "1234", "35k", "1.2M"]);
+        assert_eq!([0.001, 0.004, 0.5, 1.07].map(|share| Scale::Share.text(share)), ["<1", "<1", "50", "107"]);
+    }
+
+    #[test]
+    fn a_bar_of_times_ends_at_the_times() {
+        let scale = Scale::Time { low: 30.0, high: 3000.0 };
+        let labels: Vec<String> = scale.bar_labels().into_iter().map(|(_, label)| label).collect();
+        assert_eq!(labels, ["30", "300", "3000"]);
+        assert_eq!([scale.place(30.0), scale.place(3000.0)], [0.0, 1.0]);
+        assert_eq!(Scale::Time { low: 5.0, high: 5.0 }.place(5.0), 0.5, "one time only");
     }
 }

@@ -14,6 +14,7 @@ mod histogram;
 mod legend;
 mod notable;
 mod operation;
+mod overlay_figures;
 mod palette;
 mod pen;
 mod roofline;
@@ -25,4 +26,5 @@ mod variants;
 mod figure_tests;
 
 pub use figure::{Figure, FigureGroup};
+pub use overlay_figures::draw_overlay_figures;
 pub use run_figures::draw_figures;
