@@ -8,6 +8,7 @@ pub mod backend;
 pub mod mlp;
 pub mod operation;
 pub mod profiling;
+pub mod progress;
 pub mod registry;
 pub mod regression;
 pub mod report;

@@ -12,9 +12,10 @@ const LAYERS: &[(&str, &[&str])] = &[
     ("sampler", &["backend", "operation", "tensor"]),
     ("registry", &["mlp", "operation", "sampler"]),
     ("profiling", &["backend", "operation", "tensor"]),
+    ("progress", &[]),
     ("suite", &["backend", "operation", "tensor"]),
     ("verify", &["backend", "operation", "suite", "tensor"]),
-    ("sweep", &["backend", "operation", "profiling", "tensor", "verify"]),
+    ("sweep", &["backend", "operation", "profiling", "progress", "tensor", "verify"]),
     ("report", &["backend", "operation", "profiling", "sweep", "tensor", "verify"]),
     ("regression", &["backend", "operation", "profiling", "registry", "report", "suite", "sweep", "tensor", "verify"]),
 ];
