@@ -136,6 +136,49 @@ fn ctrl_c_while_measuring_keeps_the_samples_so_far() {
 }
 
 #[test]
+fn ctrl_c_under_a_time_budget_keeps_the_samples_and_blames_no_budget() {
+    let folder = tempfile::tempdir().unwrap();
+    let samples = folder.path().join("samples.csv");
+    let cases = ["--case", "rms_norm/f32/64x1024/normal", "--case", "rms_norm/f32/64x1025/normal"];
+    let budget = ["run", "--time-limit", "600", "--time-budget", "20m"];
+    let mut child = start(folder.path(), &[&budget[..], &cases].concat());
+    wait_for_rows(&mut child, &samples, 3);
+    signal(&child, libc::SIGINT);
+    let output = child.wait_with_output().unwrap();
+    assert_eq!(output.status.code(), Some(INTERRUPTED), "{}", String::from_utf8_lossy(&output.stderr));
+    assert_eq!(status(folder.path()), "partial");
+    assert!(rows(&samples) >= 3);
+    assert_eq!(rows(&folder.path().join("problems.csv")), 0, "a case that Ctrl-C left out was not out of time");
+    let record = fs::read_to_string(folder.path().join("run.json")).unwrap();
+    let budget = serde_json::from_str::<Value>(&record).unwrap()["time_budget"].clone();
+    assert_eq!((&budget["seconds"], &budget["unreached_cases"]), (&Value::from(1200.0), &Value::from(0)));
+    is_drawn(folder.path());
+}
+
+#[test]
+fn a_second_ctrl_c_ends_at_once_and_what_was_done_is_kept() {
+    let folder = tempfile::tempdir().unwrap();
+    let verdicts = folder.path().join("verdicts.csv");
+    // The second case takes many seconds, and the first Ctrl-C waits for it.
+    let cases = ["--case", "rms_norm/f32/1x8/normal", "--case", "rms_norm/f32/8192x8192/normal"];
+    let mut child = start(folder.path(), &[&["verify"][..], &cases].concat());
+    wait_for_rows(&mut child, &verdicts, 1);
+    signal(&child, libc::SIGINT);
+    let mut stderr = child.stderr.take().unwrap();
+    let mut said = Vec::new();
+    while !String::from_utf8_lossy(&said).contains("Ctrl-C again to stop at once") {
+        let mut bytes = [0; 256];
+        let count = io::Read::read(&mut stderr, &mut bytes).unwrap();
+        assert!(count > 0, "ended after one Ctrl-C: {}", String::from_utf8_lossy(&said));
+        said.extend_from_slice(&bytes[..count]);
+    }
+    signal(&child, libc::SIGINT);
+    assert_eq!(child.wait().unwrap().code(), Some(INTERRUPTED));
+    assert_eq!((status(folder.path()), rows(&verdicts)), ("running".into(), 1), "the case in work was not waited for");
+    is_drawn(folder.path());
+}
+
+#[test]
 fn a_killed_run_keeps_every_row_and_reads_as_partial() {
     for command in ["verify", "run"] {
         let folder = tempfile::tempdir().unwrap();

@@ -52,7 +52,9 @@ impl Exit {
             Exit::Good => "good: everything that ran is right",
             Exit::Slower => "slower than the baseline",
             Exit::WrongResult => "wrong result, or a kernel that did something undefined",
-            Exit::NotReproducible => "not to be had here: no such device, out of memory, time-out",
+            Exit::NotReproducible => {
+                "not to be had here: no such device, out of memory, time-out, a time budget too short for every case"
+            }
             Exit::NothingRan => "nothing ran: no case matched, all were skipped, or stopped before the first",
             Exit::Usage => "bad input: arguments, suite, tensors, or a place that cannot be written",
             Exit::Undecided => "undecidable or unbuildable: a kernel did not compile",
@@ -70,6 +72,7 @@ impl Exit {
             Summary { errored: 1.., .. } => Exit::NotReproducible,
             Summary { passed: 0, .. } => Exit::NothingRan,
             Summary { interrupted: true, .. } => Exit::Interrupted,
+            Summary { out_of_time: true, .. } => Exit::NotReproducible,
             _ => Exit::Good,
         }
     }

@@ -3,6 +3,7 @@
 //! A new command is a file with `Arguments` (clap) and `run`, and one line in `Command`.
 
 mod arguments;
+mod budget_report;
 mod compare;
 mod comparison_printer;
 mod devices;
@@ -16,6 +17,7 @@ mod list;
 mod measured_run;
 mod operation_kernels;
 mod output;
+mod progress_line;
 mod report;
 mod run;
 mod start;
@@ -26,5 +28,6 @@ mod verdict_json;
 mod verdict_junit;
 mod verdict_printer;
 mod verify;
+mod verify_estimate;
 
 pub use start::start;

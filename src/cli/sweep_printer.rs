@@ -4,33 +4,30 @@ use std::io;
 
 use hipgauge::profiling::Sample;
 use hipgauge::report::RunDirectory;
-use hipgauge::sweep::{Measurement, Problem, SweepSink};
-use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
+use hipgauge::sweep::{Measurement, Problem, SweepProgress, SweepSink};
 use serde_json::json;
 
 use super::arguments::OutputFormat;
 use super::output::{BAD, NOTE, Stdout, styled};
+use super::progress_line::ProgressLine;
 
 /// Stores every row before it is shown.
 pub struct SweepPrinter<'a> {
     directory: &'a mut RunDirectory,
     format: OutputFormat,
     stdout: Stdout,
-    progress: ProgressBar,
+    progress: ProgressLine,
 }
 
 impl<'a> SweepPrinter<'a> {
     pub fn new(directory: &'a mut RunDirectory, format: OutputFormat, cases: usize) -> Self {
-        let progress = ProgressBar::with_draw_target(Some(cases as u64), ProgressDrawTarget::stderr());
-        let style = ProgressStyle::with_template("{bar:30} {pos}/{len} cases measured, {elapsed}, {eta} to go")
-            .expect("the template's placeholders are indicatif's");
-        progress.set_style(style);
+        let progress = ProgressLine::new("measuring", cases, format == OutputFormat::Json);
         Self { directory, format, stdout: Stdout::new(), progress }
     }
 
-    /// Takes the progress bar away.
+    /// Takes the progress line away.
     pub fn finish(self) {
-        self.progress.finish_and_clear();
+        self.progress.clear();
     }
 
     fn line(&mut self, text: impl std::fmt::Display) -> io::Result<()> {
@@ -61,8 +58,21 @@ impl SweepSink for SweepPrinter<'_> {
         }
     }
 
-    fn progress(&mut self, done: usize, total: usize) -> io::Result<()> {
-        self.progress.set_position(done as u64);
-        self.directory.progress(done, total)
+    fn unreached(&mut self, problem: &Problem) -> io::Result<()> {
+        match self.format {
+            // There may be thousands: people get their number at the end.
+            OutputFormat::Human => self.directory.problem(problem),
+            OutputFormat::Json => self.problem(problem),
+        }
+    }
+
+    fn begin(&mut self, case: &str) -> io::Result<()> {
+        self.progress.set_current(case);
+        Ok(())
+    }
+
+    fn progress(&mut self, progress: &SweepProgress) -> io::Result<()> {
+        self.progress.set_done(progress.done, Some(progress.remaining));
+        Ok(())
     }
 }

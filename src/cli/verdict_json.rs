@@ -18,13 +18,20 @@ impl VerdictJson {
         Self { stdout: Stdout::new() }
     }
 
-    pub fn finish(&mut self, summary: &Summary, device: &DeviceInfo, choice: &DeviceChoice) -> io::Result<()> {
+    /// Prints the summary, with the code that the process will end with.
+    pub fn finish(
+        &mut self,
+        summary: &Summary,
+        device: &DeviceInfo,
+        choice: &DeviceChoice,
+        exit: Exit,
+    ) -> io::Result<()> {
         let mut object = serde_json::to_value(summary)?;
         object["device"] = json!(device.id);
         object["device_choice"] = json!(choice);
         object["architecture"] = json!(device.architecture);
         object["wave_size"] = json!(device.wave_size);
-        object["exit_code"] = json!(Exit::of_summary(summary).code());
+        object["exit_code"] = json!(exit.code());
         self.stdout.line(object)
     }
 }

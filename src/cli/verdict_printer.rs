@@ -5,38 +5,47 @@ use std::io;
 
 use comfy_table::{CellAlignment, Table, presets};
 use hipgauge::backend::DeviceInfo;
+use hipgauge::suite::SelectedCase;
 use hipgauge::verify::{Status, Summary, Verdict, VerdictSink};
-use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 
 use super::output::{BAD, FAINT, GOOD, NOTE, STRONG, Stdout, styled};
+use super::progress_line::ProgressLine;
+use super::verify_estimate::VerifyEstimate;
 
 pub struct VerdictPrinter {
     stdout: Stdout,
-    progress: ProgressBar,
+    progress: ProgressLine,
+    estimate: VerifyEstimate,
+    /// Cases in work, the one that was taken up first in front.
+    in_work: Vec<String>,
+    done: usize,
     device: String,
     skip_reasons: BTreeMap<String, usize>,
-    failed: usize,
 }
 
 impl VerdictPrinter {
-    /// Prints the heading. The progress bar shows itself on a terminal only.
-    pub fn new(title: &str, cases: usize, device: &DeviceInfo) -> io::Result<Self> {
+    /// Prints the heading.
+    pub fn new(title: &str, cases: &[SelectedCase], device: &DeviceInfo) -> io::Result<Self> {
         let mut stdout = Stdout::new();
         let configuration: String = device.details.iter().map(|(key, value)| format!(", {key} {value}")).collect();
         let device = format!("{} ({}, wave {}{configuration})", device.id, device.architecture, device.wave_size);
-        let count = if cases == 1 { "1 case".to_string() } else { format!("{cases} cases") };
+        let count = if cases.len() == 1 { "1 case".to_string() } else { format!("{} cases", cases.len()) };
         let of = if title == count { String::new() } else { format!("{}: ", styled(STRONG, title)) };
         stdout.line(format!("verifying {of}{count} on {device}"))?;
-        let progress = ProgressBar::with_draw_target(Some(cases as u64), ProgressDrawTarget::stderr());
-        let style = ProgressStyle::with_template("{bar:30} {pos}/{len} cases, {elapsed} {msg}")
-            .expect("the template's placeholders are indicatif's");
-        progress.set_style(style);
-        Ok(Self { stdout, progress, device, skip_reasons: BTreeMap::new(), failed: 0 })
+        Ok(Self {
+            stdout,
+            progress: ProgressLine::new("verifying", cases.len(), false),
+            estimate: VerifyEstimate::new(cases),
+            in_work: Vec::new(),
+            done: 0,
+            device,
+            skip_reasons: BTreeMap::new(),
+        })
     }
 
     /// The table per operation and dtype, the reasons of skipped cases, and the last line.
     pub fn finish(&mut self, summary: &Summary) -> io::Result<()> {
-        self.progress.finish_and_clear();
+        self.progress.clear();
         if !summary.operations.is_empty() {
             self.stdout.line(summary_table(summary))?;
         }
@@ -45,6 +54,10 @@ impl VerdictPrinter {
         }
         if summary.interrupted {
             let text = format!("partial: stopped after {} of {} cases", summary.done(), summary.cases);
+            self.stdout.line(styled(NOTE, text))?;
+        }
+        if summary.out_of_time {
+            let text = format!("partial: the time budget ended after {} of {} cases", summary.done(), summary.cases);
             self.stdout.line(styled(NOTE, text))?;
         }
         let clean = summary.failed + summary.errored == 0;
@@ -64,6 +77,11 @@ impl VerdictPrinter {
         ))
     }
 
+    /// Takes the progress line away.
+    pub fn clear(&self) {
+        self.progress.clear();
+    }
+
     /// A line that must not tear the progress bar.
     pub fn line(&mut self, text: impl std::fmt::Display) -> io::Result<()> {
         let stdout = &mut self.stdout;
@@ -73,16 +91,21 @@ impl VerdictPrinter {
 
 impl VerdictSink for VerdictPrinter {
     fn verdict(&mut self, verdict: &Verdict) -> io::Result<()> {
-        self.progress.inc(1);
+        self.done += 1;
+        self.in_work.retain(|case| *case != verdict.case);
+        let remaining = self.estimate.finish(verdict, self.progress.elapsed());
+        if let Some(oldest) = self.in_work.first() {
+            self.progress.set_current(oldest);
+        }
+        self.progress.set_done(self.done, remaining);
         match verdict.status {
             Status::Passed => return Ok(()),
             Status::Skipped => {
                 *self.skip_reasons.entry(verdict.reason.clone()).or_default() += 1;
                 return Ok(());
             }
-            Status::Failed | Status::Errored => self.failed += 1,
+            Status::Failed | Status::Errored => {}
         }
-        self.progress.set_message(format!("{} bad", self.failed));
         let label = styled(BAD, format!("{:>8}", verdict.status.name().to_uppercase()));
         let mut text = format!("{label}  {}", styled(STRONG, &verdict.case));
         for line in verdict.reason.lines() {
@@ -90,6 +113,11 @@ impl VerdictSink for VerdictPrinter {
         }
         text.push_str(&format!("\n          {} {}", styled(FAINT, "again:"), verdict.reproduce));
         self.line(text)
+    }
+
+    fn begin(&mut self, case: &str) {
+        self.in_work.push(case.to_string());
+        self.progress.set_current(&self.in_work[0]);
     }
 }
 

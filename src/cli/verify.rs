@@ -8,7 +8,7 @@ use clap::Args;
 use hipgauge::backend::{Device, DeviceChoice, Selection};
 use hipgauge::registry::OPERATIONS;
 use hipgauge::report::{Report, RunDirectory, RunStatus};
-use hipgauge::suite::parse_case_id;
+use hipgauge::suite::{SelectedCase, parse_case_id};
 use hipgauge::verify::{Status, Summary, Verdict, VerdictSink, VerifyOptions, minimise, run_case, verify};
 use serde_json::json;
 
@@ -64,13 +64,14 @@ pub fn run(arguments: &Arguments) -> CommandResult {
         jobs: arguments.limits.jobs(device.info(), &cases),
         fail_fast: arguments.limits.fail_fast,
         command: format!("hipgauge verify {}", arguments.device.reproduce(device.as_ref())),
+        deadline: None,
     };
     let stop = interrupt::watch()?;
     let begin =
         |path: &PathBuf| begin_run(path, &arguments.selection, cases.len(), &arguments.device, &device, &choice);
     let directory = arguments.out.as_ref().map(begin).transpose()?;
     let title = arguments.selection.title();
-    let mut sinks = Sinks::new(&arguments.output, &title, cases.len(), &device, directory)?;
+    let mut sinks = Sinks::new(&arguments.output, &title, &cases, &device, directory)?;
     let summary = verify(&device, &cases, &options, stop, &mut sinks).or_exit(Exit::Usage)?;
     if arguments.minimise {
         sinks.print_minimised(&device, &options.command)?;
@@ -80,7 +81,7 @@ pub fn run(arguments: &Arguments) -> CommandResult {
 }
 
 enum Printer {
-    Human(VerdictPrinter),
+    Human(Box<VerdictPrinter>),
     Json(VerdictJson),
 }
 
@@ -104,14 +105,14 @@ impl Sinks {
     fn new(
         output: &OutputArguments,
         title: &str,
-        cases: usize,
+        cases: &[SelectedCase],
         device: &Arc<dyn Device>,
         directory: Option<RunDirectory>,
     ) -> Result<Self, Failure> {
         let junit = output.junit.as_deref().map(VerdictJunit::create).transpose()?;
         let printer = match output.format {
             OutputFormat::Human => {
-                Printer::Human(VerdictPrinter::new(title, cases, device.info()).or_exit(Exit::HarnessFault)?)
+                Printer::Human(Box::new(VerdictPrinter::new(title, cases, device.info()).or_exit(Exit::HarnessFault)?))
             }
             OutputFormat::Json => Printer::Json(VerdictJson::new()),
         };
@@ -131,7 +132,7 @@ impl Sinks {
                 if let Some(drawn) = drawn {
                     Stdout::new().line(json!({ "report": drawn.page })).or_exit(Exit::HarnessFault)?;
                 }
-                printer.finish(summary, device.info(), choice).or_exit(Exit::HarnessFault)
+                printer.finish(summary, device.info(), choice, Exit::of_summary(summary)).or_exit(Exit::HarnessFault)
             }
         }
     }
@@ -170,6 +171,12 @@ impl VerdictSink for Sinks {
         match &mut self.printer {
             Printer::Human(printer) => printer.verdict(verdict),
             Printer::Json(printer) => printer.verdict(verdict),
+        }
+    }
+
+    fn begin(&mut self, case: &str) {
+        if let Printer::Human(printer) = &mut self.printer {
+            printer.begin(case);
         }
     }
 }

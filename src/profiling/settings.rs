@@ -14,6 +14,8 @@ pub struct TimerSettings {
     pub relative_error: f64,
     /// Wall time after which measuring stops, content or not.
     pub time_limit: Duration,
+    /// Wall time after which measuring stops if it has the least samples: this measurement's share of a time budget.
+    pub budget: Option<Duration>,
     /// Wall time of launches before the first sample, so that clocks have risen.
     pub least_warm_up: Duration,
     /// Warm-up ends here even if times still drift.
@@ -37,6 +39,7 @@ impl TimerSettings {
             most_samples: 10_000,
             relative_error: 0.005,
             time_limit: Duration::from_secs(1),
+            budget: None,
             least_warm_up: Duration::from_millis(20),
             most_warm_up: Duration::from_millis(300),
             batch_seconds: 100e-6,

@@ -17,6 +17,8 @@ pub enum StopReason {
     TooFewSamples { taken: usize, least: usize },
     /// A limit came before the median was known well enough; both as shares of the median.
     StillNoisy { relative_error: f64, wanted: f64 },
+    /// The measurement's share of the time budget was spent before the median was known well enough.
+    OverBudget { relative_error: f64, wanted: f64 },
     /// Ctrl-C, or the receiver of the samples could not take more.
     Interrupted,
 }
@@ -31,6 +33,10 @@ impl fmt::Display for StopReason {
                 let (error, wanted) = (relative_error * 100.0, wanted * 100.0);
                 write!(formatter, "limit: standard error {error:.2} % of the median, wanted {wanted} %")
             }
+            StopReason::OverBudget { relative_error, wanted } => {
+                let (error, wanted) = (relative_error * 100.0, wanted * 100.0);
+                write!(formatter, "time budget: {error:.2} % standard error, wanted {wanted} %")
+            }
             StopReason::Interrupted => formatter.write_str("interrupted"),
         }
     }
@@ -43,20 +49,23 @@ pub(super) fn decide(
     taken: usize,
     elapsed: Duration,
 ) -> Option<StopReason> {
-    let out_of_budget = elapsed >= settings.time_limit || taken >= settings.most_samples;
+    let at_a_limit = elapsed >= settings.time_limit || taken >= settings.most_samples;
     if accepted.len() < settings.least_samples {
         let (taken, least) = (accepted.len(), settings.least_samples);
-        return out_of_budget.then_some(StopReason::TooFewSamples { taken, least });
+        return at_a_limit.then_some(StopReason::TooFewSamples { taken, least });
     }
+    let over_budget = settings.budget.is_some_and(|budget| elapsed >= budget);
     // The error shrinks with the root of the count: looking again after every tenth more samples is enough.
-    if !out_of_budget && !accepted.len().is_multiple_of((accepted.len() / 10).max(1)) {
+    if !at_a_limit && !over_budget && !accepted.len().is_multiple_of((accepted.len() / 10).max(1)) {
         return None;
     }
     let relative_error = relative_error_of_median(accepted).unwrap_or(f64::INFINITY);
     if relative_error <= settings.relative_error {
         return Some(StopReason::Converged);
     }
-    out_of_budget.then_some(StopReason::StillNoisy { relative_error, wanted: settings.relative_error })
+    let wanted = settings.relative_error;
+    let noisy = at_a_limit.then_some(StopReason::StillNoisy { relative_error, wanted });
+    noisy.or(over_budget.then_some(StopReason::OverBudget { relative_error, wanted }))
 }
 
 /// The rule of a block of `wanted` accepted samples. `most_samples` still holds, and the time limit where it leaves
@@ -100,5 +109,25 @@ mod tests {
             matches!(stop, Some(StopReason::StillNoisy { relative_error, .. }) if relative_error > 0.005),
             "{stop:?}"
         );
+    }
+
+    #[test]
+    fn a_time_budget_waits_for_the_least_samples_and_is_named() {
+        let budget = Some(Duration::from_millis(10));
+        let settings = TimerSettings { budget, ..TimerSettings::for_device(&gpu_info()) };
+        let noisy: Vec<f64> = (0..60).map(|i| if i % 2 == 0 { 10e-6 } else { 20e-6 }).collect();
+        let spent = Duration::from_millis(20);
+        assert_eq!(decide(&settings, &noisy[..9], 9, spent), None, "nine samples are too few whatever the budget");
+        let stop = decide(&settings, &noisy, noisy.len(), spent).expect("the budget is spent");
+        assert!(matches!(stop, StopReason::OverBudget { .. }), "{stop:?}");
+        let text = stop.to_string();
+        assert!(text.starts_with("time budget: ") && text.ends_with(" % standard error, wanted 0.5 %"), "{text}");
+        assert_eq!(decide(&settings, &noisy, noisy.len(), Duration::from_millis(5)), None);
+        assert_eq!(decide(&settings, &[10e-6; 20], 20, spent), Some(StopReason::Converged));
+        // The limit of every measurement comes first where both are over.
+        let stop = decide(&settings, &noisy, noisy.len(), settings.time_limit);
+        assert!(matches!(stop, Some(StopReason::StillNoisy { .. })), "{stop:?}");
+        let stop = decide(&settings, &noisy[..9], 9, settings.time_limit);
+        assert_eq!(stop, Some(StopReason::TooFewSamples { taken: 9, least: 10 }));
     }
 }

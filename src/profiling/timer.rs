@@ -66,6 +66,11 @@ impl KernelTimer {
         &self.device
     }
 
+    /// What the next measurements may spend of a time budget, see `TimerSettings::budget`.
+    pub fn set_budget(&mut self, budget: Option<Duration>) {
+        self.settings.budget = budget;
+    }
+
     pub fn settings(&self) -> &TimerSettings {
         &self.settings
     }

@@ -38,6 +38,6 @@ pub use overlay::{Overlay, OverlayRun, RatioRow, draw_overlay};
 pub use rows::{SampleRow, VerdictRow};
 pub use run_data::RunData;
 pub use run_directory::RunDirectory;
-pub use run_record::{Build, RunRecord, RunStatus, Selection};
+pub use run_record::{BudgetRecord, Build, RunRecord, RunStatus, Selection};
 pub use stored_samples::StoredSamples;
 pub use utc_time::UtcTime;

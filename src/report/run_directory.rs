@@ -5,12 +5,12 @@ use std::io;
 use std::path::{Path, PathBuf};
 
 use crate::profiling::{Conditions, Roofs, Sample};
-use crate::sweep::{Measurement, Problem, SweepSink};
+use crate::sweep::{Measurement, Problem, SweepProgress, SweepSink};
 use crate::verify::{Verdict, VerdictSink};
 
 use super::csv_file::CsvFile;
 use super::rows::{SampleRow, VerdictRow};
-use super::{ReportError, RunRecord, RunStatus, UtcTime};
+use super::{BudgetRecord, ReportError, RunRecord, RunStatus, UtcTime};
 
 pub const RUN_JSON: &str = "run.json";
 pub const VERDICTS: &str = "verdicts.csv";
@@ -84,6 +84,12 @@ impl RunDirectory {
         self.write_record()
     }
 
+    /// Stores what became of the run's time budget, as soon as there is something to say.
+    pub fn set_time_budget(&mut self, budget: BudgetRecord) -> Result<(), ReportError> {
+        self.record.time_budget = Some(budget);
+        self.write_record()
+    }
+
     /// Marks the run's end.
     pub fn finish(mut self, status: RunStatus) -> Result<(), ReportError> {
         self.record.status = status;
@@ -122,7 +128,7 @@ impl SweepSink for RunDirectory {
         self.problems.append(problem)
     }
 
-    fn progress(&mut self, _done: usize, _total: usize) -> io::Result<()> {
+    fn progress(&mut self, _progress: &SweepProgress) -> io::Result<()> {
         Ok(())
     }
 }

@@ -68,6 +68,19 @@ pub struct Selection {
     pub cases: usize,
 }
 
+/// The time that a run had to fit in, and how that went.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
+pub struct BudgetRecord {
+    /// What the run was given, from its start to its last sample.
+    pub seconds: f64,
+    /// What verifying took of it.
+    pub verifying_seconds: f64,
+    /// What the fewest samples of every case were expected to need, known when verifying was over.
+    pub least_measuring_seconds: f64,
+    /// Cases that were not verified or not measured because the time was over.
+    pub unreached_cases: usize,
+}
+
 /// Everything in `run.json`.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct RunRecord {
@@ -85,6 +98,9 @@ pub struct RunRecord {
     #[serde(default)]
     pub device_choice: Option<DeviceChoice>,
     pub machine: Machine,
+    /// None where the run may take as long as it takes.
+    #[serde(default)]
+    pub time_budget: Option<BudgetRecord>,
     /// None on an emulated device, and until they were measured.
     pub roofs: Option<Roofs>,
     /// None until the sweep began.
@@ -105,6 +121,7 @@ impl RunRecord {
             device,
             device_choice: None,
             machine: Machine::detect(),
+            time_budget: None,
             roofs: None,
             conditions: None,
         }

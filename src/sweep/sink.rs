@@ -1,6 +1,7 @@
 //! Where samples and measurements go.
 
 use std::io;
+use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
@@ -17,11 +18,30 @@ pub struct Problem {
     pub reason: String,
 }
 
+/// How far a sweep is.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct SweepProgress {
+    /// Cases that are done, measured or not.
+    pub done: usize,
+    pub total: usize,
+    /// What the others are expected to take.
+    pub remaining: Duration,
+}
+
 /// Receives everything as soon as it is measured. An error (a full disk) ends the sweep.
 pub trait SweepSink {
     fn sample(&mut self, case: &str, sample: &Sample) -> io::Result<()>;
     fn measurement(&mut self, measurement: &Measurement) -> io::Result<()>;
     fn problem(&mut self, problem: &Problem) -> io::Result<()>;
-    /// A case is done, measured or not.
-    fn progress(&mut self, done: usize, total: usize) -> io::Result<()>;
+    fn progress(&mut self, progress: &SweepProgress) -> io::Result<()>;
+
+    /// A case that the time budget did not reach: a fatal problem, of which there may be thousands.
+    fn unreached(&mut self, problem: &Problem) -> io::Result<()> {
+        self.problem(problem)
+    }
+
+    /// A case is taken up.
+    fn begin(&mut self, _case: &str) -> io::Result<()> {
+        Ok(())
+    }
 }

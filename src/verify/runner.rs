@@ -21,10 +21,20 @@ pub struct VerifyOptions {
     pub fail_fast: bool,
     /// What the line that reproduces a case starts with: `hipgauge verify --device host`.
     pub command: String,
+    /// Take no new case from then on.
+    pub deadline: Option<Instant>,
+}
+
+/// What a worker tells.
+enum Event {
+    /// The case at that place is taken up.
+    Begins(usize),
+    Ends(Box<CaseOutcome>),
 }
 
 /// Runs every case and hands each verdict to `sink` as soon as it is there. When `stop` becomes true no new
-/// case is taken, those in work are finished, and the summary says that the run was interrupted.
+/// case is taken, those in work are finished, and the summary says that the run was interrupted; likewise from the
+/// deadline on.
 pub fn verify(
     device: &Arc<dyn Device>,
     cases: &[SelectedCase],
@@ -36,9 +46,14 @@ pub fn verify(
     let halt = AtomicBool::new(false);
     let next = AtomicUsize::new(0);
     let turn = (!device.info().emulated).then(|| Mutex::new(()));
-    let work = |sender: mpsc::Sender<CaseOutcome>| {
-        while !stop.load(Ordering::Relaxed) && !halt.load(Ordering::Relaxed) {
-            let Some(selected) = cases.get(next.fetch_add(1, Ordering::Relaxed)) else { break };
+    let late = || options.deadline.is_some_and(|deadline| Instant::now() >= deadline);
+    let work = |sender: mpsc::Sender<Event>| {
+        while !stop.load(Ordering::Relaxed) && !halt.load(Ordering::Relaxed) && !late() {
+            let position = next.fetch_add(1, Ordering::Relaxed);
+            let Some(selected) = cases.get(position) else { break };
+            if sender.send(Event::Begins(position)).is_err() {
+                break;
+            }
             let outcome = match &selected.skip {
                 Some(reason) => skip_case(device, &selected.case, reason, &options.command),
                 None => run_case(device, &selected.case, turn.as_ref(), &options.command),
@@ -47,7 +62,7 @@ pub fn verify(
             if options.fail_fast && matches!(outcome.verdict.status, Status::Failed | Status::Errored) {
                 halt.store(true, Ordering::Relaxed);
             }
-            if sender.send(outcome).is_err() {
+            if sender.send(Event::Ends(Box::new(outcome))).is_err() {
                 break;
             }
         }
@@ -62,7 +77,14 @@ pub fn verify(
             scope.spawn(|| work(sender));
         }
         drop(sender);
-        for outcome in receiver {
+        for event in receiver {
+            let outcome = match event {
+                Event::Begins(position) => {
+                    sink.begin(&cases[position].case.id());
+                    continue;
+                }
+                Event::Ends(outcome) => outcome,
+            };
             summary.add(&outcome);
             if let Err(error) = sink.verdict(&outcome.verdict) {
                 halt.store(true, Ordering::Relaxed);
@@ -71,7 +93,9 @@ pub fn verify(
         }
         Ok(())
     })?;
-    summary.interrupted = stop.load(Ordering::Relaxed) && summary.done() < summary.cases;
+    let unfinished = summary.done() < summary.cases;
+    summary.interrupted = unfinished && stop.load(Ordering::Relaxed);
+    summary.out_of_time = unfinished && !summary.interrupted && late();
     summary.seconds = start.elapsed().as_secs_f64();
     Ok(summary)
 }

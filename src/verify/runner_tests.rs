@@ -1,8 +1,9 @@
 use std::num::NonZeroUsize;
 use std::sync::atomic::AtomicBool;
+use std::time::{Duration, Instant};
 
 use super::copy_operation::{Behaviour, CopyDevice, copy_case};
-use super::{CaseOutcome, Status, Summary, Trouble, Verdict, VerifyOptions, run_case, verify};
+use super::{CaseOutcome, Status, Summary, Trouble, Verdict, VerdictSink, VerifyOptions, run_case, verify};
 use crate::operation::InputClass;
 use crate::suite::SelectedCase;
 
@@ -82,12 +83,59 @@ fn run(behaviour: Behaviour, fail_fast: bool, stop: bool) -> (Summary, Vec<Verdi
     let mut cases: Vec<_> =
         (1..20).map(|rows| SelectedCase { case: copy_case(rows, InputClass::Normal), skip: None }).collect();
     cases.push(SelectedCase { case: copy_case(20, InputClass::Normal), skip: Some("why".to_string()) });
-    let options =
-        VerifyOptions { jobs: NonZeroUsize::new(3).expect("not 0"), fail_fast, command: "hipgauge verify".to_string() };
+    let options = options(fail_fast, None);
     let mut verdicts = Vec::new();
     let stop = AtomicBool::new(stop);
     let summary = verify(&CopyDevice::open(behaviour), &cases, &options, &stop, &mut verdicts).unwrap();
     (summary, verdicts)
+}
+
+fn options(fail_fast: bool, deadline: Option<Instant>) -> VerifyOptions {
+    let jobs = NonZeroUsize::new(3).expect("not 0");
+    VerifyOptions { jobs, fail_fast, command: "hipgauge verify".to_string(), deadline }
+}
+
+#[test]
+fn no_case_is_taken_after_the_deadline() {
+    let case = SelectedCase { case: copy_case(3, InputClass::Normal), skip: None };
+    let run = |deadline| {
+        let stop = AtomicBool::new(false);
+        let cases = [case.clone()];
+        verify(&CopyDevice::open(Behaviour::Right), &cases, &options(false, deadline), &stop, &mut Vec::new()).unwrap()
+    };
+    let late = run(Some(Instant::now()));
+    assert!(late.done() == 0 && late.out_of_time && !late.interrupted, "{late:?}");
+    let in_time = run(Some(Instant::now() + Duration::from_secs(3600)));
+    assert!(in_time.passed == 1 && !in_time.out_of_time, "{in_time:?}");
+}
+
+/// Notes what it is told.
+#[derive(Default)]
+struct Notes(Vec<String>);
+
+impl VerdictSink for Notes {
+    fn verdict(&mut self, verdict: &Verdict) -> std::io::Result<()> {
+        self.0.push(format!("ends {}", verdict.case));
+        Ok(())
+    }
+
+    fn begin(&mut self, case: &str) {
+        self.0.push(format!("begins {case}"));
+    }
+}
+
+#[test]
+fn each_case_is_announced_before_its_verdict() {
+    let cases: Vec<_> =
+        (1..20).map(|rows| SelectedCase { case: copy_case(rows, InputClass::Normal), skip: None }).collect();
+    let mut notes = Notes::default();
+    let stop = AtomicBool::new(false);
+    verify(&CopyDevice::open(Behaviour::Right), &cases, &options(false, None), &stop, &mut notes).unwrap();
+    assert_eq!(notes.0.len(), 2 * cases.len());
+    let place = |text: String| notes.0.iter().position(|note| *note == text).expect("noted");
+    for SelectedCase { case, .. } in &cases {
+        assert!(place(format!("begins {}", case.id())) < place(format!("ends {}", case.id())));
+    }
 }
 
 #[test]

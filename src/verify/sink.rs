@@ -8,6 +8,9 @@ use super::Verdict;
 pub trait VerdictSink {
     /// An error (a full disk) ends the run.
     fn verdict(&mut self, verdict: &Verdict) -> io::Result<()>;
+
+    /// A case is taken up; several may be in work at a time.
+    fn begin(&mut self, _case: &str) {}
 }
 
 impl VerdictSink for Vec<Verdict> {

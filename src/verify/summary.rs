@@ -37,6 +37,8 @@ pub struct Summary {
     pub harness_faults: usize,
     /// Stopped by the user before the end.
     pub interrupted: bool,
+    /// Stopped by the deadline before the end.
+    pub out_of_time: bool,
     /// Wall-clock seconds.
     pub seconds: f64,
     /// In the order in which they first ended.

@@ -7,8 +7,9 @@ use std::time::Duration;
 use clap::{Args, ValueEnum};
 use hipgauge::backend::{DeviceInfo, KernelLibrary};
 use hipgauge::profiling::{Mode, TimerSettings};
+use hipgauge::progress::parse_span;
 use hipgauge::report::RunDirectory;
-use hipgauge::sweep::SweepOptions;
+use hipgauge::sweep::{SweepOptions, TimeBudget};
 
 use super::limits::seconds;
 
@@ -37,12 +38,22 @@ pub struct MeasurementArguments {
     /// Most seconds of sampling per case and mode [default: 1, on host 0.05]
     #[arg(long, value_name = "SECONDS", value_parser = seconds)]
     time_limit: Option<Duration>,
+
+    /// Fit the whole job into this time, verifying included: 90s, 5m, 1h30m. Cases get fewer samples, never fewer
+    /// than ten a mode; those that are not reached are listed [default: as long as it takes]
+    #[arg(long, value_name = "SPAN", value_parser = parse_span)]
+    time_budget: Option<Duration>,
 }
 
 impl MeasurementArguments {
     /// The folder that was asked for, or a new one under `reports/`.
     pub fn directory(&self, device: &DeviceInfo) -> PathBuf {
         self.out.clone().unwrap_or_else(|| RunDirectory::fresh_path(Path::new(REPORTS), &device.id))
+    }
+
+    /// The time that the job has from now on.
+    pub fn budget(&self) -> Option<TimeBudget> {
+        self.time_budget.and_then(TimeBudget::starting_now)
     }
 
     /// `seed` decides the order in which cases are measured; `library` is what the device loads.
