@@ -126,8 +126,13 @@ impl Sweep {
             }
             let problem = |reason| Problem { case: case.id(), fatal: true, reason };
             let done = place.measured_position;
-            let mut progress = SweepProgress { done: done + 1, total: cases.len(), remaining: Duration::ZERO };
-            if let Some(budget) = self.planning.budget {
+            let budget = self.planning.budget;
+            let progress = |plan: &SweepPlan, limit: f64| {
+                let expected = Duration::from_secs_f64(plan.expected(limit));
+                let remaining = budget.map_or(expected, |budget| expected.min(budget.left()));
+                SweepProgress { done: done + 1, total: cases.len(), remaining }
+            };
+            if let Some(budget) = budget {
                 let (left, least) = (budget.left().as_secs_f64(), plan.least_of(place.suite_position));
                 if least > left {
                     summary.unreached += 1;
@@ -137,7 +142,7 @@ impl Sweep {
                         "not reached: of the time budget of {whole} less was left than the {least} that the fewest samples take"
                     );
                     sink.unreached(&problem(reason))?;
-                    sink.progress(&progress)?;
+                    sink.progress(&progress(&plan, limit))?;
                     continue;
                 }
                 // Planning looks at every case that waits: after each hundredth of them is often enough.
@@ -171,9 +176,7 @@ impl Sweep {
                     sink.problem(&problem(error.to_string()))?;
                 }
             }
-            let expected = Duration::from_secs_f64(plan.expected(limit));
-            progress.remaining = self.planning.budget.map_or(expected, |budget| expected.min(budget.left()));
-            sink.progress(&progress)?;
+            sink.progress(&progress(&plan, limit))?;
         }
         Ok(summary)
     }
