@@ -29,5 +29,6 @@ mod verdict_junit;
 mod verdict_printer;
 mod verify;
 mod verify_estimate;
+mod worker;
 
 pub use start::start;

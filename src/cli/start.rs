@@ -9,7 +9,7 @@ use clap::{CommandFactory, FromArgMatches, Parser, Subcommand};
 use super::exit_code::Exit;
 use super::failure::{CommandResult, Failure};
 use super::output::{BAD, styled};
-use super::{compare, devices, exec, inspect, list, report, run, sweep, verify};
+use super::{compare, devices, exec, inspect, list, report, run, sweep, verify, worker};
 
 const EXAMPLES: &str = "\
 Examples:
@@ -50,6 +50,9 @@ enum Command {
     Inspect(inspect::Arguments),
     /// List devices, and where each missing backend was looked for
     Devices(devices::Arguments),
+    /// Measure for another hipgauge process
+    #[command(hide = true)]
+    Worker(worker::Arguments),
 }
 
 impl Command {
@@ -64,6 +67,7 @@ impl Command {
             Command::Exec(arguments) => exec::run(arguments),
             Command::Inspect(arguments) => inspect::run(arguments),
             Command::Devices(arguments) => devices::run(arguments),
+            Command::Worker(arguments) => worker::run(arguments),
         }
     }
 }

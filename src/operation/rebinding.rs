@@ -64,6 +64,25 @@ impl BoundProblem {
         Ok(self.over(buffers.collect::<Result<_, _>>()?, self.workspace.clone()))
     }
 
+    /// The same launches over memory of their own throughout; its contents are undefined.
+    pub fn renewed(&self) -> Result<Self, BackendError> {
+        let mut buffers: Vec<Buffer> = Vec::with_capacity(self.buffers.len());
+        for (spec, buffer) in self.specs.iter().zip(&self.buffers) {
+            buffers.push(match spec.role {
+                TensorRole::InPlace { input } => buffers[input].clone(),
+                TensorRole::Input | TensorRole::Output => self.device.allocate(buffer.bytes(), buffer.label())?,
+            });
+        }
+        let workspace = self.workspace.as_ref();
+        let workspace = workspace.map(|own| self.device.allocate(own.bytes(), own.label())).transpose()?;
+        Ok(self.over(buffers, workspace))
+    }
+
+    /// The same launches over the same memory.
+    pub fn shared(&self) -> Self {
+        self.over(self.buffers.clone(), self.workspace.clone())
+    }
+
     fn over(&self, buffers: Vec<Buffer>, workspace: Option<Buffer>) -> Self {
         let (device, specs, launches) = (self.device.clone(), self.specs.clone(), self.launches.clone());
         Self { device, specs, buffers, workspace, launches }

@@ -93,6 +93,15 @@ impl OutputHash {
         })
     }
 
+    /// The same kernels and verified hashes, with sums for other copies.
+    pub fn renewed(&self, copies: usize) -> Result<Self, BackendError> {
+        let sums = self.device.allocate(8 * copies, "profiling.hash.sums")?;
+        self.device.fill(&sums, 0, sums.bytes(), 0)?;
+        let (hash, compare, poison) = (self.hash.clone(), self.compare.clone(), self.poison.clone());
+        let (verified, findings) = (self.verified.clone(), self.findings.clone());
+        Ok(Self { device: self.device.clone(), hash, compare, poison, sums, verified, findings, sets: self.sets })
+    }
+
     /// Adds the outputs of one copy to its sum, on the stream.
     pub fn add(&self, outputs: &BoundProblem, copy: usize) -> Result<(), BackendError> {
         for (salt, (spec, buffer)) in (1u64..).zip(outputs.outputs()) {

@@ -36,6 +36,7 @@ pub struct Rotation {
 }
 
 /// Outputs that were judged right.
+#[derive(Clone)]
 struct Accepted {
     hash: u64,
     digest: [u8; 32],
@@ -94,11 +95,7 @@ impl Rotation {
         while copies.len() < plan.replicas {
             copies.push(bind()?);
         }
-        let crossed = match copies.len() {
-            1 => Vec::new(),
-            _ if copies[0].in_place() => Vec::new(),
-            count => (0..count).map(|copy| copies[copy].with_outputs_of(&copies[(copy + 1) % count])).collect(),
-        };
+        let crossed = crossed(&copies);
         Ok(Self {
             hash: OutputHash::new(device, copies.len(), plan.input_sets)?,
             accepted: (0..plan.input_sets).map(|_| None).collect(),
@@ -108,6 +105,30 @@ impl Rotation {
             kept_inputs,
             kept_outputs,
         })
+    }
+
+    /// The same problem, input sets and accepted outputs over as many copies in memory of their own: where buffers lie
+    /// moves times, so that measurements which are compared should not each have one place only. Where memory does not
+    /// permit to keep inputs apart, launches over this rotation must leave them as they are.
+    pub fn renewed(&self, seed: u64) -> Result<Self, BackendError> {
+        let copies: Vec<_> = self.copies.iter().map(BoundProblem::renewed).collect::<Result<_, _>>()?;
+        for (copy, fresh) in copies.iter().enumerate() {
+            fresh.copy_inputs_from(self.kept_inputs.get(self.set_of(copy, 0)).unwrap_or(&self.copies[copy]))?;
+        }
+        Ok(Self {
+            hash: self.hash.renewed(copies.len())?,
+            accepted: self.accepted.clone(),
+            draw: RefCell::new(Draw { random: SplitMix64::new(seed), seen: 0, drawn: None }),
+            crossed: crossed(&copies),
+            kept_inputs: self.kept_inputs.iter().map(BoundProblem::shared).collect(),
+            kept_outputs: self.kept_outputs.as_ref().map(BoundProblem::shared),
+            copies,
+        })
+    }
+
+    /// Device bytes of all copies, without what is kept beside them.
+    pub fn device_bytes(&self) -> u64 {
+        self.copies.iter().map(|copy| copy.footprint().total()).sum()
     }
 
     /// Input sets that launches take in turn: two, or one where memory does not permit more.
@@ -151,9 +172,8 @@ impl Rotation {
 
     /// Whether launches in turn find next to nothing of their buffers in a cache.
     pub fn exceeds_caches(&self) -> bool {
-        let bytes: u64 = self.copies.iter().map(|copy| copy.footprint().total()).sum();
         let info = self.copies[0].device().info();
-        bytes >= CACHES_SPANNED * (info.l2_bytes + info.last_level_bytes)
+        self.device_bytes() >= CACHES_SPANNED * (info.l2_bytes + info.last_level_bytes)
     }
 
     /// The input set of copy `copy` in its `visit`-th use: another one at each.
@@ -206,6 +226,26 @@ impl Rotation {
     fn check_drawn(&self, launch: CheckedLaunch, set: usize) -> Result<bool, BackendError> {
         let outputs = self.kept_outputs.as_ref().unwrap_or(&self.copies[launch.copy as usize]).download()?;
         Ok(self.accepted[set].as_ref().is_some_and(|accepted| accepted.digest == digest(&outputs)))
+    }
+
+    /// What was found since the last call; `full`: also by comparing the launch that was drawn byte for byte.
+    fn checks(&self, full: bool) -> Result<LaunchChecks, BackendError> {
+        let drawn = {
+            let mut draw = self.draw.borrow_mut();
+            draw.seen = 0;
+            draw.drawn.take().filter(|_| full)
+        };
+        let findings = self.hash.take_findings()?;
+        let passed = drawn.map(|(launch, set)| self.check_drawn(launch, set)).transpose()?;
+        let hashes = self.accepted.iter().map(|accepted| accepted.as_ref().map_or(0, |accepted| accepted.hash));
+        Ok(LaunchChecks {
+            launches: findings.compared,
+            hashes: hashes.collect(),
+            differing: findings.differing,
+            first_differing: findings.first,
+            fully_checked: drawn.map(|(launch, _)| launch),
+            full_check_passed: passed.unwrap_or(false),
+        })
     }
 }
 
@@ -261,22 +301,20 @@ impl Workload for Rotation {
     }
 
     fn conclude(&self) -> Result<Option<LaunchChecks>, BackendError> {
-        let drawn = {
-            let mut draw = self.draw.borrow_mut();
-            draw.seen = 0;
-            draw.drawn.take()
-        };
-        let findings = self.hash.take_findings()?;
-        let passed = drawn.map(|(launch, set)| self.check_drawn(launch, set)).transpose()?;
-        let hashes = self.accepted.iter().map(|accepted| accepted.as_ref().map_or(0, |accepted| accepted.hash));
-        Ok(Some(LaunchChecks {
-            launches: findings.compared,
-            hashes: hashes.collect(),
-            differing: findings.differing,
-            first_differing: findings.first,
-            fully_checked: drawn.map(|(launch, _)| launch),
-            full_check_passed: passed.unwrap_or(false),
-        }))
+        self.checks(true).map(Some)
+    }
+
+    fn conclude_by_hash(&self) -> Result<Option<LaunchChecks>, BackendError> {
+        self.checks(false).map(Some)
+    }
+}
+
+/// Each copy's inputs with the outputs of the next copy; none in place, and none of a single copy.
+fn crossed(copies: &[BoundProblem]) -> Vec<BoundProblem> {
+    match copies.len() {
+        1 => Vec::new(),
+        _ if copies[0].in_place() => Vec::new(),
+        count => (0..count).map(|copy| copies[copy].with_outputs_of(&copies[(copy + 1) % count])).collect(),
     }
 }
 

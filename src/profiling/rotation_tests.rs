@@ -9,7 +9,7 @@ use crate::operation::{BindError, BoundProblem, LaunchPlan, PlanArgument, Planne
 use crate::tensor::{DType, HostTensor};
 
 use super::mock_device::{MockDevice, gpu_info};
-use super::{Interval, KernelTimer, Mode, Rotation, StopReason, TimerSettings, Workload};
+use super::{BlockPlan, Interval, KernelTimer, Mode, Rotation, StopReason, TimerSettings, Workload};
 
 const COLUMNS: usize = 1 << 20;
 
@@ -160,4 +160,29 @@ fn the_launch_checked_in_full_is_drawn_from_all_samples_alike() {
     }
     // 100 expected of each; five standard deviations are 43.
     assert!(drawn.iter().all(|count| (57..=143).contains(count)), "{drawn:?}");
+}
+
+#[test]
+fn a_renewed_rotation_has_its_own_copies_with_the_same_inputs_and_the_same_accepted_outputs() {
+    let (device, rotation, timer) = checked(gpu_info(), TensorRole::Output, 50e-6);
+    device.take_log();
+    let renewed = rotation.renewed(1).expect("the mock allocates");
+    let log = device.take_log();
+    let filled = log.iter().filter(|entry| *entry == "copy op.x.kept to op.x").count();
+    assert_eq!((filled, renewed.replicas(), renewed.input_sets()), (rotation.replicas(), 2, 2), "{log:?}");
+    assert_eq!((renewed.device_bytes(), renewed.series_length(3)), (rotation.device_bytes(), 4));
+    let plan = BlockPlan {
+        least_samples: 3,
+        least_time: Duration::ZERO,
+        most_samples: 3,
+        warm_up: Duration::ZERO,
+        launches: None,
+        look_before: false,
+        look_after: false,
+        full_check: false,
+    };
+    let checks = |plan: &BlockPlan| timer.short_block(&renewed, Mode::Cold, plan).expect("the mock measures").checks;
+    assert_eq!(checks(&plan).expect("a rotation looks").fully_checked, None);
+    let full = checks(&BlockPlan { full_check: true, ..plan }).expect("a rotation looks");
+    assert!(full.fully_checked.is_some_and(|launch| launch.ordinal < 3), "drawn anew: {full:?}");
 }

@@ -30,15 +30,22 @@ type StopRule<'a> = dyn Fn(&[f64], usize, Duration) -> Option<StopReason> + 'a;
 /// Times workloads on one device.
 pub struct KernelTimer {
     device: Arc<dyn Device>,
-    instruments: Instruments,
+    pub(super) instruments: Instruments,
     telemetry: Box<dyn Telemetry>,
     settings: TimerSettings,
 }
 
-/// The launches of one hot sample.
-struct Series {
-    launches: usize,
-    graph: Option<Box<dyn Graph>>,
+/// The launches of one sample.
+pub(super) struct Series {
+    pub launches: usize,
+    pub graph: Option<Box<dyn Graph>>,
+}
+
+impl Series {
+    /// One launch, plain.
+    pub fn single() -> Self {
+        Self { launches: 1, graph: None }
+    }
 }
 
 impl KernelTimer {
@@ -133,7 +140,7 @@ impl KernelTimer {
     ) -> Result<SampleSet, BackendError> {
         let (typical, warm_up) = warm_up(&self.instruments, &self.settings, workload)?;
         let series = match mode {
-            Mode::Cold => Series { launches: 1, graph: None },
+            Mode::Cold => Series::single(),
             Mode::Hot => self.series(workload, typical)?,
         };
         let mut set = SampleSet {
@@ -177,7 +184,13 @@ impl KernelTimer {
 
     /// Seconds of one interval. What is done for the check of its launches lies before and after it; the caches are
     /// flushed last.
-    fn sample(&self, workload: &dyn Workload, mode: Mode, series: &Series, ordinal: u32) -> Result<f64, BackendError> {
+    pub(super) fn sample(
+        &self,
+        workload: &dyn Workload,
+        mode: Mode,
+        series: &Series,
+        ordinal: u32,
+    ) -> Result<f64, BackendError> {
         let replica = ordinal as usize % workload.replicas();
         let copies = match mode {
             Mode::Cold => replica..replica + 1,
@@ -195,7 +208,7 @@ impl KernelTimer {
 
     /// Looks at the device while it works: launches of what is measured, then a delay that lasts as long as the
     /// look. Launches that take long fill it alone.
-    fn look(&self, workload: &dyn Workload, typical_seconds: f64) -> Result<TelemetryReading, BackendError> {
+    pub(super) fn look(&self, workload: &dyn Workload, typical_seconds: f64) -> Result<TelemetryReading, BackendError> {
         if self.telemetry.facts().source.is_none() {
             return Ok(TelemetryReading::default());
         }
@@ -232,16 +245,18 @@ impl KernelTimer {
 
     /// As many launches as make an interval of `batch_seconds`. Warm-up times hold launch gaps, so the count is
     /// corrected by real intervals, which are warm-up of the graph and no samples.
-    fn series(&self, workload: &dyn Workload, typical_seconds: f64) -> Result<Series, BackendError> {
+    pub(super) fn series(&self, workload: &dyn Workload, typical_seconds: f64) -> Result<Series, BackendError> {
         let batch = self.settings.batch_seconds;
         let mut launches = workload.series_length(launches_in(batch, typical_seconds));
         loop {
             // The emulator has no gaps to correct for, and no graph to warm up.
-            if launches == 1 || self.device.info().emulated {
+            if self.device.info().emulated {
                 return Ok(Series { launches, graph: None });
             }
-            let graph = self.device.capture(&mut || enqueue_in_turn(workload, launches))?;
-            let series = Series { launches, graph };
+            let series = self.series_of(workload, launches)?;
+            if launches == 1 {
+                return Ok(series);
+            }
             let interval = self.hot_interval(workload, &series)?;
             // A fifth more than the interval asks for, so that the next series is long enough at once.
             let wanted = launches_in(1.2 * batch, interval / launches as f64).max(2 * launches);
@@ -251,6 +266,15 @@ impl KernelTimer {
             }
             launches = longer;
         }
+    }
+
+    /// So many launches, as a graph where the device has graphs.
+    pub(super) fn series_of(&self, workload: &dyn Workload, launches: usize) -> Result<Series, BackendError> {
+        if launches <= 1 {
+            return Ok(Series::single());
+        }
+        let graph = self.device.capture(&mut || enqueue_in_turn(workload, launches))?;
+        Ok(Series { launches, graph })
     }
 }
 

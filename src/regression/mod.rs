@@ -3,7 +3,9 @@
 pub mod bisect;
 pub mod comparison;
 pub mod decision;
+pub mod interleave;
 pub mod repository;
 mod static_difference;
+pub mod worker;
 
 pub use static_difference::{StaticDifference, StaticProperty, static_differences};

@@ -62,7 +62,8 @@ fn held_bytes(case: &Case) -> u64 {
     held.sum()
 }
 
-pub(super) fn seconds(text: &str) -> Result<Duration, String> {
+/// A positive number of seconds.
+pub fn seconds(text: &str) -> Result<Duration, String> {
     let advice = || "use a positive number of seconds, such as 30 or 0.5".to_string();
     let seconds: f64 = text.parse().map_err(|_| advice())?;
     if seconds > 0.0 { Duration::try_from_secs_f64(seconds).map_err(|_| advice()) } else { Err(advice()) }

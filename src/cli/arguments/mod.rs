@@ -8,7 +8,7 @@ mod selection;
 mod threshold;
 
 pub use device::{DeviceArguments, Switch};
-pub use limits::LimitArguments;
+pub use limits::{LimitArguments, seconds};
 pub use measurement::MeasurementArguments;
 pub use output::{OutputArguments, OutputFormat};
 pub use selection::SelectionArguments;
