@@ -1,5 +1,6 @@
 //! `index.html`: one file that needs nothing else, not even a network.
 
+mod case_facts;
 mod definitions;
 mod failures;
 mod figures;

@@ -13,6 +13,7 @@ use crate::sweep::Measurement;
 
 use super::super::run_data::RunData;
 use super::super::sample_digest::{SampleDigest, SampleDigests};
+use super::case_facts::case_facts;
 use super::measurements::{pairs, why};
 use super::numbers::{grouped, percent, scientific, ulp};
 use super::table::{embedded, short};
@@ -23,6 +24,8 @@ use super::table::{embedded, short};
 struct Data<'a> {
     /// Lines that run a case again, with `{case}` where its id belongs.
     again: Vec<String>,
+    /// What `Case::facts` are.
+    fact_names: Vec<&'static str>,
     cases: Vec<Case<'a>>,
 }
 
@@ -37,10 +40,19 @@ struct Case<'a> {
     /// One per output: name, wrong of all, ULP, bit-equal, NMSE, worst element, notes.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     outputs: Vec<[String; 7]>,
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    facts: Vec<String>,
     #[serde(skip_serializing_if = "Option::is_none")]
     cold: Option<Samples>,
     #[serde(skip_serializing_if = "Option::is_none")]
     hot: Option<Samples>,
+}
+
+impl<'a> Case<'a> {
+    /// A case of which nothing but its id is known.
+    const fn of(id: &'a str) -> Self {
+        Self { id, again: None, why: String::new(), outputs: Vec::new(), facts: Vec::new(), cold: None, hot: None }
+    }
 }
 
 /// Samples of a case in one mode, in microseconds: how many were accepted and rejected, the least and the greatest of
@@ -90,7 +102,9 @@ fn hint(samples: &SampleDigests) -> String {
 }
 
 fn data<'a>(run: &'a RunData, samples: &SampleDigests) -> Data<'a> {
-    let mut data = Data { again: Vec::new(), cases: Vec::new() };
+    let pairs = pairs(&run.measurements);
+    let (fact_names, facts) = case_facts(&pairs);
+    let mut data = Data { again: Vec::new(), fact_names, cases: Vec::new() };
     let mut places: HashMap<&str, usize> = HashMap::new();
     for verdict in &run.verdicts {
         let line = verdict.reproduce.replace(&verdict.case, "{case}");
@@ -105,20 +119,19 @@ fn data<'a>(run: &'a RunData, samples: &SampleDigests) -> Data<'a> {
             again: Some(again),
             why: verdict.reason.clone(),
             outputs: verdict.judgements.iter().map(output).collect(),
-            cold: None,
-            hot: None,
+            ..Case::of(&verdict.case)
         });
     }
-    for pair in pairs(&run.measurements) {
+    for (pair, facts) in pairs.iter().zip(facts) {
         let id = pair.any.case.as_str();
         let place = *places.entry(id).or_insert_with(|| {
-            let case = Case { id, again: None, why: String::new(), outputs: Vec::new(), cold: None, hot: None };
-            data.cases.push(case);
+            data.cases.push(Case::of(id));
             data.cases.len() - 1
         });
         let of = |mode| Some(set(pair.of(mode)?, samples.get(id, mode)?));
-        data.cases[place].cold = of(Mode::Cold);
-        data.cases[place].hot = of(Mode::Hot);
+        let (cold, hot) = (of(Mode::Cold), of(Mode::Hot));
+        let case = &mut data.cases[place];
+        (case.facts, case.cold, case.hot) = (facts, cold, hot);
     }
     for problem in &run.problems {
         if let Some(place) = places.get(problem.case.as_str()) {

@@ -44,6 +44,10 @@
           fact.append(make("dt", heading.dataset.alone), value);
         });
       }
+      one.facts?.forEach((text, place) => {
+        if (text === "") return;
+        shown.appendChild(make("div")).append(make("dt", data.fact_names[place]), make("dd", text));
+      });
       return shown;
     };
 
