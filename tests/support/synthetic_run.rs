@@ -48,14 +48,12 @@ pub fn write(folder: &Path) {
     };
     run.set_conditions(Some(roofs), Conditions::default()).expect("the disk has room");
     let mut random = SplitMix64::new(7);
-    let mut position = 0;
-    for (operation, dtype, rows, columns) in shapes() {
+    for (position, (operation, dtype, rows, columns)) in (0..).zip(shapes()) {
         let case = Shape { operation, dtype, rows, columns, class: "normal" };
         run.verdict(&case.verdict(Status::Passed, random.uniform())).expect("the disk has room");
         for mode in Mode::BOTH {
             measure(&mut run, &case, mode, position, &mut random);
         }
-        position += 1;
     }
     let others = [(Status::Failed, FAILED), (Status::Errored, ERRORED), (Status::Skipped, SKIPPED)];
     for (status, count) in others {
