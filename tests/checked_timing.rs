@@ -117,7 +117,7 @@ fn block(device: &str, folder: &Path, mode: Mode) -> SampleSet {
     let library = Arc::new(KernelLibrary::from_directory(folder).expect("kernels"));
     let device = open(device, &OpenOptions { library, ..OpenOptions::default() }).expect("it was listed").device;
     let case = parse_case_id(CASE, OPERATIONS).expect("a case");
-    let VerifiedCase::Ready(rotation) = VerifiedCase::new(&device, &case, 0).expect("it binds") else {
+    let VerifiedCase::Ready(mut rotation) = VerifiedCase::new(&device, &case, 0).expect("it binds") else {
         panic!("it is right before it is timed");
     };
     let settings = TimerSettings {
@@ -126,7 +126,7 @@ fn block(device: &str, folder: &Path, mode: Mode) -> SampleSet {
         ..TimerSettings::for_device(device.info())
     };
     let timer = KernelTimer::new(&device, settings).expect("a timer");
-    timer.block(&*rotation, mode, 2, None, &mut |_| ControlFlow::Continue(())).expect("samples")
+    timer.block(&mut *rotation, mode, 2, None, &mut |_| ControlFlow::Continue(())).expect("samples")
 }
 
 /// On every device of this machine, because this cheat needs no memory of its own.

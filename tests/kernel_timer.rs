@@ -17,11 +17,11 @@ fn empty_launches_are_timed_and_roofs_make_sense() {
         let timer = KernelTimer::new(&device, settings).expect("a timer");
         let kernel = device.load(&KernelId::new("profiling/bandwidth", "empty_kernel")).expect("a probe");
         let dimensions = LaunchDimensions { grid: [1; 3], block: [64, 1, 1], dynamic_shared_bytes: 0 };
-        let launch = || device.launch(&kernel, dimensions, &[]);
+        let mut launch = || device.launch(&kernel, dimensions, &[]);
         for mode in Mode::BOTH {
             let mut seen = 0;
             let set = timer
-                .measure(&launch, mode, None, &mut |_| {
+                .measure(&mut launch, mode, None, &mut |_| {
                     seen += 1;
                     ControlFlow::Continue(())
                 })

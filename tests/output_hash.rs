@@ -223,7 +223,7 @@ fn gpus_say_how_fast_they_hash() {
         let blocks = device.info().multiprocessors * 8;
         let dimensions = LaunchDimensions { grid: [blocks, 1, 1], block: [256, 1, 1], dynamic_shared_bytes: 0 };
         for offset in [0, 4, 2] {
-            let work = || {
+            let mut work = || {
                 let data = Argument::Buffer { buffer: &data, offset };
                 let sum = Argument::Buffer { buffer: &sum, offset: 0 };
                 let sizes = [Argument::U64(1), Argument::U64(bytes as u64), Argument::U64(bytes as u64)];
@@ -231,7 +231,7 @@ fn gpus_say_how_fast_they_hash() {
                 device.launch(&kernel, dimensions, &[data, rows, row_bytes, stride, Argument::U64(0), sum])
             };
             let keep_on = &mut |_: &_| ControlFlow::Continue(());
-            let set = timer.measure(&work, Mode::Cold, None, keep_on).expect("samples");
+            let set = timer.measure(&mut work, Mode::Cold, None, keep_on).expect("samples");
             let mut seconds = set.seconds;
             seconds.sort_by(f64::total_cmp);
             let rate = bytes as f64 / seconds[seconds.len() / 2] / 1e9;

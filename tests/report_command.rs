@@ -167,7 +167,7 @@ fn sampled(folder: &Path) {
     let mut run = begun(folder);
     for ordinal in 0..3 {
         let seconds = 1e-6 * f64::from(4 + ordinal);
-        let sample = Sample { mode: Mode::Cold, ordinal, block: 0, seconds, launches: 1, rejection: None };
+        let sample = Sample { mode: Mode::Cold, ordinal, block: 0, round: 0, seconds, launches: 1, rejection: None };
         run.sample("rms_norm/f32/1x8/normal", &sample).expect("the disk has room");
     }
     run.finish(RunStatus::Complete).expect("the disk has room");

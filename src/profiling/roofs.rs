@@ -201,8 +201,8 @@ fn whole(buffer: &Buffer) -> Argument<'_> {
 }
 
 fn intervals(timer: &KernelTimer, work: &dyn Fn() -> Result<(), BackendError>) -> Result<Vec<f64>, BackendError> {
-    let workload = || work();
-    let workload: &dyn Workload = &workload;
+    let mut workload = || work();
+    let workload: &mut dyn Workload = &mut workload;
     Ok(timer.measure(workload, Mode::Cold, None, &mut |_| ControlFlow::Continue(()))?.seconds)
 }
 

@@ -17,6 +17,9 @@ use super::{CheckedLaunch, Interval, LaunchChecks, Mode, Workload};
 /// Every byte of the workspace before a launch, and of outputs: a NaN in each float type.
 const DIRT: u8 = 0xFF;
 
+/// Copies of earlier rounds are held while they take no more than this share of the memory: one in eight.
+const RETIRED_SHARE: u64 = 8;
+
 /// One problem bound several times, so that launches in turn do not find their inputs in a cache. As a workload it
 /// changes the inputs between samples and checks what every sample left in the outputs.
 ///
@@ -30,6 +33,8 @@ pub struct Rotation {
     /// The input sets as uploaded, for as long as launches overwrite or change inputs; else none.
     kept_inputs: Vec<BoundProblem>,
     kept_outputs: Option<BoundProblem>,
+    /// Copies of earlier rounds, held so that the next ones do not get their memory again.
+    retired: Vec<Vec<BoundProblem>>,
     hash: OutputHash,
     accepted: Vec<Option<Accepted>>,
     draw: RefCell<Draw>,
@@ -104,6 +109,7 @@ impl Rotation {
             crossed,
             kept_inputs,
             kept_outputs,
+            retired: Vec::new(),
         })
     }
 
@@ -122,6 +128,7 @@ impl Rotation {
             crossed: crossed(&copies),
             kept_inputs: self.kept_inputs.iter().map(BoundProblem::shared).collect(),
             kept_outputs: self.kept_outputs.as_ref().map(BoundProblem::shared),
+            retired: Vec::new(),
             copies,
         })
     }
@@ -129,11 +136,6 @@ impl Rotation {
     /// Device bytes of all copies, without what is kept beside them.
     pub fn device_bytes(&self) -> u64 {
         self.copies.iter().map(|copy| copy.footprint().total()).sum()
-    }
-
-    /// Input sets that launches take in turn: two, or one where memory does not permit more.
-    pub fn input_sets(&self) -> usize {
-        self.accepted.len()
     }
 
     /// Uploads an input set, launches once over poisoned outputs, untimed, and gives what that left in them.
@@ -188,8 +190,8 @@ impl Rotation {
     /// How often an interval's copies were used before it in this measurement.
     fn visit(&self, interval: &Interval) -> usize {
         match interval.mode {
-            Mode::Cold => interval.ordinal as usize / self.copies.len(),
-            Mode::Hot => interval.ordinal as usize,
+            Mode::Cold => interval.sequence / self.copies.len(),
+            Mode::Hot => interval.sequence,
         }
     }
 
@@ -252,6 +254,31 @@ impl Rotation {
 impl Workload for Rotation {
     fn replicas(&self) -> usize {
         self.copies.len()
+    }
+
+    /// Two, or one where memory does not permit more.
+    fn input_sets(&self) -> usize {
+        self.accepted.len()
+    }
+
+    /// Without kept inputs there is nothing to fill other buffers from, and without room they stay where they are.
+    fn renew(&mut self) -> Result<bool, BackendError> {
+        if self.kept_inputs.is_empty() {
+            return Ok(false);
+        }
+        let copies = match self.copies.iter().map(BoundProblem::renewed).collect::<Result<Vec<_>, _>>() {
+            Err(BackendError::OutOfMemory { .. }) => return Ok(false),
+            copies => copies?,
+        };
+        let affordable = self.copies[0].device().info().memory_bytes / RETIRED_SHARE / self.device_bytes().max(1);
+        self.crossed = crossed(&copies);
+        self.retired.push(std::mem::replace(&mut self.copies, copies));
+        while self.retired.len() as u64 > affordable {
+            self.retired.remove(0);
+        }
+        let sets = self.input_sets();
+        (0..self.copies.len()).try_for_each(|copy| self.put_back_inputs(copy, copy % sets))?;
+        Ok(true)
     }
 
     fn launches(&self) -> usize {

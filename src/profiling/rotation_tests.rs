@@ -33,6 +33,7 @@ fn checked(info: DeviceInfo, role: TensorRole, usual: f64) -> (Arc<MockDevice>, 
         time_limit: Duration::from_secs(60),
         least_warm_up: Duration::ZERO,
         most_warm_up: Duration::ZERO,
+        least_rounds: 1,
         ..TimerSettings::for_device(&info)
     };
     let device = Arc::new(MockDevice::new(info, usual).with_graphs());
@@ -50,13 +51,13 @@ fn checked(info: DeviceInfo, role: TensorRole, usual: f64) -> (Arc<MockDevice>, 
 
 /// What each of so many samples enqueued; the first with the warm-up before it.
 fn log_of_samples(mode: Mode, role: TensorRole, usual: f64, samples: usize) -> Vec<Vec<String>> {
-    let (device, rotation, timer) = checked(gpu_info(), role, usual);
+    let (device, mut rotation, timer) = checked(gpu_info(), role, usual);
     let mut log = Vec::new();
     let mut sink = |_: &super::Sample| {
         log.push(device.take_log());
         if log.len() < samples { ControlFlow::Continue(()) } else { ControlFlow::Break(()) }
     };
-    timer.measure(&rotation, mode, None, &mut sink).expect("the mock measures");
+    timer.measure(&mut rotation, mode, None, &mut sink).expect("the mock measures");
     log
 }
 
@@ -73,13 +74,28 @@ const COLD: [&str; 10] = [
     "copy op.y to op.y.kept",
 ];
 
+/// A sample's log cut where inputs are put back; the warm-up before the first is left out.
+fn launches_of(sample: &[String]) -> Vec<Vec<String>> {
+    let mut launches: Vec<Vec<String>> = Vec::new();
+    for entry in sample {
+        match launches.last_mut() {
+            _ if entry == COLD[0] => launches.push(vec![entry.clone()]),
+            Some(launch) => launch.push(entry.clone()),
+            None => {}
+        }
+    }
+    launches
+}
+
 #[test]
 fn every_cold_launch_has_fresh_inputs_and_poison_before_it_and_a_hash_after_it_outside_of_the_interval() {
     let log = log_of_samples(Mode::Cold, TensorRole::Output, 50e-6, 7);
-    assert!(log[0].ends_with(&COLD.map(str::to_string)), "the first launch is always drawn: {log:?}");
-    for sample in &log[1..] {
+    let launches: Vec<Vec<String>> = log.iter().flat_map(|sample| launches_of(sample)).collect();
+    assert_eq!(launches.len(), 14, "a launch on each of the two input sets makes a sample: {log:?}");
+    assert_eq!(launches[0], COLD, "the first launch is always drawn");
+    for launch in &launches[1..] {
         // Whether this launch is the one drawn so far decides on the last entry.
-        assert!(sample == &COLD || sample == &COLD[..9], "{sample:?}");
+        assert!(launch == &COLD || launch == &COLD[..9], "{launch:?}");
     }
 }
 
@@ -99,9 +115,9 @@ fn a_hot_sample_settles_first_and_looks_at_every_copy_afterwards() {
 #[test]
 fn in_place_every_launch_of_a_hot_sample_starts_from_inputs_put_back() {
     // 1 µs a launch, and still one turn only: a second one would compute on results.
-    let (device, rotation, timer) = checked(gpu_info(), TensorRole::InPlace { input: 0 }, 1e-6);
+    let (device, mut rotation, timer) = checked(gpu_info(), TensorRole::InPlace { input: 0 }, 1e-6);
     let set =
-        timer.block(&rotation, Mode::Hot, 1, None, &mut |_| ControlFlow::Continue(())).expect("the mock measures");
+        timer.block(&mut rotation, Mode::Hot, 1, None, &mut |_| ControlFlow::Continue(())).expect("the mock measures");
     assert_eq!((set.launches_per_sample, set.replicas, set.stop), (2, 2, StopReason::Complete));
     let log = device.take_log();
     let sample = log.iter().rposition(|entry| entry == "replay").expect("a hot sample");
@@ -123,7 +139,7 @@ fn without_memory_for_more_there_is_one_set_and_outputs_are_still_poisoned_and_h
     let info = DeviceInfo { memory_bytes: 20 << 20, ..gpu_info() };
     let (device, rotation, _) = checked(info, TensorRole::Output, 50e-6);
     assert_eq!((rotation.input_sets(), rotation.replicas()), (1, 1));
-    let interval = Interval { mode: Mode::Cold, ordinal: 0, launches: 1, copies: 0..1 };
+    let interval = Interval { mode: Mode::Cold, ordinal: 0, sequence: 0, launches: 1, copies: 0..1 };
     rotation.before(&interval).expect("the mock enqueues");
     rotation.after(&interval).expect("the mock enqueues");
     assert_eq!(device.take_log(), ["fill op.y 4194304", "hash_rows", "compare_hashes"]);
@@ -150,7 +166,8 @@ fn the_launch_checked_in_full_is_drawn_from_all_samples_alike() {
             Rotation::over(&device, &|| bind(&device, TensorRole::Output), seed).expect("the mock allocates");
         for ordinal in 0..4 {
             let copy = ordinal as usize % 2;
-            let interval = Interval { mode: Mode::Cold, ordinal, launches: 1, copies: copy..copy + 1 };
+            let interval =
+                Interval { mode: Mode::Cold, ordinal, sequence: ordinal as usize, launches: 1, copies: copy..copy + 1 };
             rotation.after(&interval).expect("the mock enqueues");
         }
         let checks = rotation.conclude().expect("the mock downloads").expect("a rotation looks");
@@ -185,4 +202,33 @@ fn a_renewed_rotation_has_its_own_copies_with_the_same_inputs_and_the_same_accep
     assert_eq!(checks(&plan).expect("a rotation looks").fully_checked, None);
     let full = checks(&BlockPlan { full_check: true, ..plan }).expect("a rotation looks");
     assert!(full.fully_checked.is_some_and(|launch| launch.ordinal < 3), "drawn anew: {full:?}");
+}
+
+#[test]
+fn each_round_has_buffers_of_its_own_with_inputs_put_back() {
+    let settings = TimerSettings {
+        least_rounds: 3,
+        round_time: Duration::ZERO,
+        time_limit: Duration::from_secs(60),
+        least_warm_up: Duration::ZERO,
+        most_warm_up: Duration::ZERO,
+        ..TimerSettings::for_device(&gpu_info())
+    };
+    for mode in Mode::BOTH {
+        let (device, mut rotation, _) = checked(gpu_info(), TensorRole::Output, 60e-6);
+        let shared: Arc<dyn Device> = device.clone();
+        let timer = KernelTimer::new(&shared, settings).expect("the mock makes everything");
+        device.take_log();
+        let set = timer
+            .measure(&mut rotation, mode, None, &mut |sample| {
+                assert_eq!(sample.round, sample.ordinal / 5, "{mode}: five samples a round");
+                ControlFlow::Continue(())
+            })
+            .expect("the mock measures");
+        assert_eq!((set.round_ends.as_slice(), set.stop), (&[5, 10, 15][..], StopReason::Converged), "{mode}");
+        assert!(set.rounds().all(|round| round.len() == 5));
+        let put_back = device.take_log().iter().filter(|entry| *entry == COLD[0]).count();
+        assert_eq!(put_back, 15 * 2 + 2 * 2, "{mode}: into both copies for each sample, and when they are new");
+        assert!(mode == Mode::Hot || set.launches_per_sample == 2, "one cold launch on each input set");
+    }
 }

@@ -53,7 +53,9 @@ pub struct Sample {
     pub ordinal: u32,
     /// Which attempt at the measurement: only samples of the last one count, see `SampleSet::block`.
     pub block: u32,
-    /// Seconds of the interval divided by `launches`.
+    /// The round of its block, from 0: each has its own buffers.
+    pub round: u32,
+    /// Seconds per launch: of the interval's, or of the `launches` cold ones, one on each input set.
     pub seconds: f64,
     pub launches: u32,
     pub rejection: Option<Rejection>,
@@ -72,6 +74,8 @@ pub struct SampleSet {
     pub mode: Mode,
     /// Seconds per launch of the accepted samples, in the order they were taken.
     pub seconds: Vec<f64>,
+    /// Where each round ends in `seconds`; the last one at its end.
+    pub round_ends: Vec<usize>,
     pub not_positive: u32,
     pub beat_roof: u32,
     pub launches_per_sample: u32,
@@ -96,4 +100,15 @@ impl SampleSet {
     pub fn rejected(&self) -> u32 {
         self.not_positive + self.beat_roof
     }
+
+    /// The accepted samples of each round; a round without any is left out.
+    pub fn rounds(&self) -> impl Iterator<Item = &[f64]> {
+        rounds(&self.seconds, &self.round_ends)
+    }
+}
+
+/// Cuts samples at the ends of their rounds.
+pub(super) fn rounds<'a>(seconds: &'a [f64], ends: &'a [usize]) -> impl Iterator<Item = &'a [f64]> {
+    let starts = std::iter::once(0).chain(ends.iter().copied());
+    starts.zip(ends).map(|(start, &end)| &seconds[start..end]).filter(|round| !round.is_empty())
 }

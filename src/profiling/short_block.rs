@@ -39,7 +39,7 @@ pub struct BlockSamples {
     pub seconds: Vec<f64>,
     /// Samples that were zero, negative or not a number.
     pub not_positive: u32,
-    /// Launches in a sample.
+    /// Launches in a sample; cold, one on each input set, with an interval each.
     pub launches: usize,
     pub before: Option<TelemetryReading>,
     pub after: Option<TelemetryReading>,
@@ -57,7 +57,7 @@ impl KernelTimer {
     ) -> Result<BlockSamples, BackendError> {
         let typical_seconds = self.warm_up_for(workload, plan.warm_up)?;
         let series = match (mode, plan.launches) {
-            (Mode::Cold, _) => Series::single(),
+            (Mode::Cold, _) => Series::cold(workload),
             (Mode::Hot, None) => self.series(workload, typical_seconds)?,
             (Mode::Hot, Some(launches)) => self.series_of(workload, launches)?,
         };
@@ -70,11 +70,9 @@ impl KernelTimer {
             if samples.seconds.len() >= plan.least_samples && started.elapsed() >= plan.least_time {
                 break;
             }
-            let seconds = self.sample(workload, mode, &series, taken as u32)? / series.launches as f64;
-            if seconds.is_finite() && seconds > 0.0 {
-                samples.seconds.push(seconds);
-            } else {
-                samples.not_positive += 1;
+            match self.sample(workload, mode, &series, taken as u32, None)? {
+                (seconds, None) => samples.seconds.push(seconds),
+                _ => samples.not_positive += 1,
             }
         }
         if plan.look_after {

@@ -4,7 +4,8 @@ use std::fmt;
 use std::time::Duration;
 
 use super::TimerSettings;
-use super::statistics::{correlated_error_of_median, median, sorted};
+use super::sample::rounds;
+use super::statistics::{correlated_error_of_median, error_between_groups, median, sorted};
 
 /// Why measuring stopped.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -15,6 +16,8 @@ pub enum StopReason {
     Complete,
     /// The time limit came before there were enough samples.
     TooFewSamples { taken: usize, least: usize },
+    /// A limit came before the buffers had been moved often enough.
+    TooFewRounds { taken: usize, least: usize },
     /// A limit came before the median was known well enough; both as shares of the median.
     StillNoisy { relative_error: f64, wanted: f64 },
     /// The measurement's share of the time budget was spent before the median was known well enough.
@@ -29,6 +32,7 @@ impl fmt::Display for StopReason {
             StopReason::Converged => formatter.write_str("converged"),
             StopReason::Complete => formatter.write_str("complete"),
             StopReason::TooFewSamples { taken, least } => write!(formatter, "time limit: {taken} of {least} samples"),
+            StopReason::TooFewRounds { taken, least } => write!(formatter, "limit: {taken} of {least} rounds"),
             StopReason::StillNoisy { relative_error, wanted } => {
                 let (error, wanted) = (relative_error * 100.0, wanted * 100.0);
                 write!(formatter, "limit: standard error {error:.2} % of the median, wanted {wanted} %")
@@ -42,24 +46,65 @@ impl fmt::Display for StopReason {
     }
 }
 
-/// `Some` when measuring should stop. `taken` counts rejected samples too.
-pub(super) fn decide(
-    settings: &TimerSettings,
-    accepted: &[f64],
-    taken: usize,
-    elapsed: Duration,
-) -> Option<StopReason> {
-    let at_a_limit = elapsed >= settings.time_limit || taken >= settings.most_samples;
+/// How the samples of a measurement are cut into rounds.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum RoundState {
+    /// The buffers stay where they are.
+    Single,
+    /// More samples belong to the current round.
+    Filling,
+    Full,
+}
+
+/// What was taken so far.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Taken<'a> {
+    pub accepted: &'a [f64],
+    /// Where the rounds before the current one end.
+    pub round_ends: &'a [usize],
+    pub round: RoundState,
+    /// Rejected samples too.
+    pub count: usize,
+    pub elapsed: Duration,
+}
+
+impl Taken<'_> {
+    /// The standard error of the median as a share of it: as the samples say, in the order they were taken (those
+    /// that resemble their neighbours count for fewer), or as the rounds' medians say, whichever is larger.
+    fn relative_error(&self) -> Option<f64> {
+        let middle = median(&sorted(self.accepted))?;
+        let within = correlated_error_of_median(self.accepted)?;
+        let mut ends = self.round_ends.to_vec();
+        ends.push(self.accepted.len());
+        let medians: Vec<f64> = rounds(self.accepted, &ends).filter_map(|round| median(&sorted(round))).collect();
+        Some(within.max(error_between_groups(&medians).unwrap_or(0.0)) / middle)
+    }
+}
+
+/// `Some` when measuring should stop.
+pub(super) fn decide(settings: &TimerSettings, taken: &Taken<'_>) -> Option<StopReason> {
+    let Taken { accepted, round, elapsed, .. } = *taken;
+    let at_a_limit = elapsed >= settings.time_limit || taken.count >= settings.most_samples;
     if accepted.len() < settings.least_samples {
         let (taken, least) = (accepted.len(), settings.least_samples);
         return at_a_limit.then_some(StopReason::TooFewSamples { taken, least });
     }
     let over_budget = settings.budget.is_some_and(|budget| elapsed >= budget);
-    // The error shrinks with the root of the count: looking again after every tenth more samples is enough.
-    if !at_a_limit && !over_budget && !accepted.len().is_multiple_of((accepted.len() / 10).max(1)) {
+    let (rounds, least) = (taken.round_ends.len() + 1, settings.least_rounds);
+    let few_rounds = round != RoundState::Single && rounds < least;
+    let due = match round {
+        // The error shrinks with the root of the count: looking again after every tenth more samples is enough.
+        RoundState::Single => accepted.len().is_multiple_of((accepted.len() / 10).max(1)),
+        RoundState::Filling => false,
+        RoundState::Full => !few_rounds,
+    };
+    if !due && !at_a_limit && !over_budget {
         return None;
     }
-    let relative_error = relative_error_of_median(accepted).unwrap_or(f64::INFINITY);
+    if few_rounds {
+        return Some(StopReason::TooFewRounds { taken: rounds, least });
+    }
+    let relative_error = taken.relative_error().unwrap_or(f64::INFINITY);
     if relative_error <= settings.relative_error {
         return Some(StopReason::Converged);
     }
@@ -70,30 +115,44 @@ pub(super) fn decide(
 
 /// The rule of a block of `wanted` accepted samples. `most_samples` still holds, and the time limit where it leaves
 /// at least one sample.
-pub(super) fn decide_block(
-    settings: &TimerSettings,
-    wanted: usize,
-    accepted: &[f64],
-    taken: usize,
-    elapsed: Duration,
-) -> Option<StopReason> {
+pub(super) fn decide_block(settings: &TimerSettings, wanted: usize, taken: &Taken<'_>) -> Option<StopReason> {
+    let Taken { accepted, count, elapsed, .. } = *taken;
     if accepted.len() >= wanted {
         return Some(StopReason::Complete);
     }
-    let out_of_budget = elapsed >= settings.time_limit || taken >= settings.most_samples;
+    let out_of_budget = elapsed >= settings.time_limit || count >= settings.most_samples;
     out_of_budget.then_some(StopReason::TooFewSamples { taken: accepted.len(), least: wanted })
-}
-
-/// Standard error of the median as a share of it, for samples in the order they were taken: samples that
-/// resemble their neighbours count for fewer.
-fn relative_error_of_median(accepted: &[f64]) -> Option<f64> {
-    Some(correlated_error_of_median(accepted)? / median(&sorted(accepted))?)
 }
 
 #[cfg(test)]
 mod tests {
     use super::super::mock_device::gpu_info;
     use super::*;
+
+    /// Samples over buffers that stay where they are.
+    fn decide(settings: &TimerSettings, accepted: &[f64], count: usize, elapsed: Duration) -> Option<StopReason> {
+        super::decide(settings, &Taken { accepted, round_ends: &[], round: RoundState::Single, count, elapsed })
+    }
+
+    #[test]
+    fn rounds_that_differ_are_not_known_as_well_as_their_samples() {
+        let settings = TimerSettings::for_device(&gpu_info());
+        let elapsed = settings.time_limit / 2;
+        // Four rounds of 20 samples, each steady to 0.01 %, 2 % apart from the next.
+        let round = |level: f64| (0..20).map(move |i| level * (1.0 + 1e-4 * f64::from(i % 3)));
+        let accepted: Vec<f64> = [10e-6, 10.2e-6, 10e-6, 10.2e-6].into_iter().flat_map(round).collect();
+        let state = |accepted, round_ends, round| Taken { accepted, round_ends, round, count: 80, elapsed };
+        let ends = [20, 40, 60];
+        assert_eq!(super::decide(&settings, &state(&accepted, &ends, RoundState::Filling)), None);
+        assert_eq!(super::decide(&settings, &state(&accepted, &ends, RoundState::Full)), None, "0.58 % is too much");
+        let steady: Vec<f64> = [10e-6; 4].into_iter().flat_map(round).collect();
+        let stop = super::decide(&settings, &state(&steady, &ends, RoundState::Full));
+        assert_eq!(stop, Some(StopReason::Converged));
+        assert_eq!(super::decide(&settings, &state(&steady, &ends[..1], RoundState::Full)), None, "two rounds are few");
+        let late = Taken { elapsed: settings.time_limit, ..state(&steady, &ends[..1], RoundState::Filling) };
+        let stop = super::decide(&settings, &late).expect("the limit is over");
+        assert_eq!(stop.to_string(), "limit: 2 of 4 rounds");
+    }
 
     #[test]
     fn samples_that_drift_are_worth_fewer_than_the_same_ones_mixed() {

@@ -16,6 +16,7 @@ fn timer_on(info: DeviceInfo, telemetry: Option<MockTelemetry>) -> (Arc<MockDevi
         time_limit: Duration::from_secs(60),
         least_warm_up: Duration::ZERO,
         most_warm_up: Duration::ZERO,
+        least_rounds: 1,
         recovery: Duration::ZERO,
         ..TimerSettings::for_device(&info)
     };
@@ -33,7 +34,7 @@ fn measure(timer: &KernelTimer, most: usize) -> (SampleSet, Vec<Sample>) {
     let nothing = || -> Result<(), BackendError> { Ok(()) };
     let mut seen = Vec::new();
     let set = timer
-        .measure(&nothing, Mode::Cold, None, &mut |sample| {
+        .measure(&mut { nothing }, Mode::Cold, None, &mut |sample| {
             seen.push(*sample);
             if seen.len() < most { ControlFlow::Continue(()) } else { ControlFlow::Break(()) }
         })

@@ -8,7 +8,7 @@ use crate::backend::telemetry::{Telemetry, TelemetryReading, TelemetrySources, o
 use crate::backend::{BackendError, Device, Graph};
 
 use super::instruments::{Instruments, MOST_HELD_LAUNCHES};
-use super::stop_rule::{decide, decide_block};
+use super::stop_rule::{RoundState, Taken, decide, decide_block};
 use super::warm_up::warm_up;
 use super::{
     Conditions, Interval, Looks, Mode, Rejection, Sample, SampleSet, StopReason, TimerSettings, Workload, throttled,
@@ -24,8 +24,14 @@ const LOOK_SECONDS: f64 = 8e-3;
 /// Receives every sample as soon as it is measured; `Break` ends the measurement.
 pub type SampleSink<'a> = dyn FnMut(&Sample) -> ControlFlow<()> + 'a;
 
-/// Says from the accepted samples, the number taken and the time since the first whether to stop.
-type StopRule<'a> = dyn Fn(&[f64], usize, Duration) -> Option<StopReason> + 'a;
+/// Says from what was taken so far whether to stop.
+type StopRule<'a> = dyn Fn(&Taken<'_>) -> Option<StopReason> + 'a;
+
+/// Accepted samples that a round has at least.
+const LEAST_SAMPLES_OF_A_ROUND: usize = 5;
+
+/// Turns of launches over new buffers before the samples of a round: the first one finds no address translated.
+const TURNS_OVER_NEW_BUFFERS: usize = 2;
 
 /// Times workloads on one device.
 pub struct KernelTimer {
@@ -42,9 +48,38 @@ pub(super) struct Series {
 }
 
 impl Series {
-    /// One launch, plain.
-    pub fn single() -> Self {
-        Self { launches: 1, graph: None }
+    /// A plain launch on each input set, each timed by itself.
+    pub fn cold(workload: &dyn Workload) -> Self {
+        Self { launches: workload.input_sets(), graph: None }
+    }
+}
+
+/// How the samples of one block are taken.
+struct Block<'a> {
+    rule: &'a StopRule<'a>,
+    in_rounds: bool,
+    first_ordinal: u32,
+}
+
+/// The current round.
+struct Round {
+    number: u32,
+    started: Instant,
+    /// Accepted samples before it.
+    first: usize,
+}
+
+impl Round {
+    fn state(&self, in_rounds: bool, settings: &TimerSettings, accepted: usize) -> RoundState {
+        // A small share of a time budget is cut into as many rounds.
+        let share = settings.budget.map(|budget| budget / settings.least_rounds.max(1) as u32);
+        let time = share.map_or(settings.round_time, |share| share.min(settings.round_time));
+        match in_rounds {
+            false => RoundState::Single,
+            true if accepted - self.first < LEAST_SAMPLES_OF_A_ROUND => RoundState::Filling,
+            true if self.started.elapsed() < time => RoundState::Filling,
+            true => RoundState::Full,
+        }
     }
 }
 
@@ -83,17 +118,19 @@ impl KernelTimer {
     }
 
     /// Measures until the stop rule is content. A sample faster than `fastest_seconds` beats the device's roof
-    /// and is rejected; `None` where no roof applies. A block of samples during which the device was throttled
+    /// and is rejected; `None` where no roof applies. Samples are taken in rounds, over new buffers each
+    /// (`TimerSettings::least_rounds`), where the workload can have them. A block of samples during which the device was throttled
     /// is discarded and measured again, a bounded number of times; `SampleSet::throttle` says when that was in
     /// vain.
     pub fn measure(
         &self,
-        workload: &dyn Workload,
+        workload: &mut dyn Workload,
         mode: Mode,
         fastest_seconds: Option<f64>,
         sink: &mut SampleSink<'_>,
     ) -> Result<SampleSet, BackendError> {
-        let rule = |accepted: &[f64], taken, elapsed| decide(&self.settings, accepted, taken, elapsed);
+        let rule = |taken: &Taken<'_>| decide(&self.settings, taken);
+        let in_rounds = self.settings.least_rounds > 1;
         let (mut block, mut first_ordinal) = (0, 0);
         loop {
             let mut samples_taken = 0;
@@ -101,7 +138,8 @@ impl KernelTimer {
                 samples_taken += 1;
                 sink(&Sample { block, ..*sample })
             };
-            let set = self.measure_block(workload, mode, fastest_seconds, &rule, first_ordinal, &mut stamped)?;
+            let block_of = Block { rule: &rule, in_rounds, first_ordinal };
+            let set = self.measure_block(workload, mode, fastest_seconds, &block_of, &mut stamped)?;
             let last = block >= self.settings.most_discarded_blocks || set.stop == StopReason::Interrupted;
             if last || set.throttle.is_none() {
                 return Ok(SampleSet { block, checks: workload.conclude()?, ..set });
@@ -115,37 +153,38 @@ impl KernelTimer {
     /// Takes `samples` accepted samples once, for callers with a stop rule of their own: warm-up, samples, checks,
     /// and a look at the device before and after. The time limit and `most_samples` still end it
     /// (`StopReason::TooFewSamples`), and nothing is repeated when the device was throttled: `SampleSet::throttle`
-    /// says so. Whether the launches computed what they should is in `SampleSet::checks`.
+    /// says so; the buffers stay where they are. Whether the launches computed what they should is in `SampleSet::checks`.
     pub fn block(
         &self,
-        workload: &dyn Workload,
+        workload: &mut dyn Workload,
         mode: Mode,
         samples: usize,
         fastest_seconds: Option<f64>,
         sink: &mut SampleSink<'_>,
     ) -> Result<SampleSet, BackendError> {
-        let rule = |accepted: &[f64], taken, elapsed| decide_block(&self.settings, samples, accepted, taken, elapsed);
-        let set = self.measure_block(workload, mode, fastest_seconds, &rule, 0, sink)?;
+        let rule = |taken: &Taken<'_>| decide_block(&self.settings, samples, taken);
+        let block = Block { rule: &rule, in_rounds: false, first_ordinal: 0 };
+        let set = self.measure_block(workload, mode, fastest_seconds, &block, sink)?;
         Ok(SampleSet { checks: workload.conclude()?, ..set })
     }
 
     fn measure_block(
         &self,
-        workload: &dyn Workload,
+        workload: &mut dyn Workload,
         mode: Mode,
         fastest_seconds: Option<f64>,
-        rule: &StopRule<'_>,
-        first_ordinal: u32,
+        block: &Block<'_>,
         sink: &mut SampleSink<'_>,
     ) -> Result<SampleSet, BackendError> {
         let (typical, warm_up) = warm_up(&self.instruments, &self.settings, workload)?;
-        let series = match mode {
-            Mode::Cold => Series::single(),
+        let mut series = match mode {
+            Mode::Cold => Series::cold(workload),
             Mode::Hot => self.series(workload, typical)?,
         };
         let mut set = SampleSet {
             mode,
             seconds: Vec::new(),
+            round_ends: Vec::new(),
             not_positive: 0,
             beat_roof: 0,
             launches_per_sample: series.launches as u32,
@@ -159,51 +198,101 @@ impl KernelTimer {
             checks: None,
         };
         let started = Instant::now();
-        for ordinal in first_ordinal.. {
-            let seconds = self.sample(workload, mode, &series, ordinal)? / series.launches as f64;
-            let rejection = reject(seconds, fastest_seconds);
+        let mut round = Round { number: 0, started, first: 0 };
+        let mut in_rounds = block.in_rounds;
+        for ordinal in block.first_ordinal.. {
+            let (seconds, rejection) = self.sample(workload, mode, &series, ordinal, fastest_seconds)?;
             match rejection {
                 None => set.seconds.push(seconds),
                 Some(Rejection::NotPositive) => set.not_positive += 1,
                 Some(Rejection::BeatsRoof) => set.beat_roof += 1,
             }
-            let sample = Sample { mode, ordinal, seconds, launches: series.launches as u32, rejection, block: 0 };
+            let launches = series.launches as u32;
+            let sample = Sample { mode, ordinal, block: 0, round: round.number, seconds, launches, rejection };
             if sink(&sample).is_break() {
                 break;
             }
-            let taken = (ordinal - first_ordinal) as usize + 1;
-            if let Some(stop) = rule(&set.seconds, taken, started.elapsed()) {
+            let state = round.state(in_rounds, &self.settings, set.seconds.len());
+            let taken = Taken {
+                accepted: &set.seconds,
+                round_ends: &set.round_ends,
+                round: state,
+                count: (ordinal - block.first_ordinal) as usize + 1,
+                elapsed: started.elapsed(),
+            };
+            if let Some(stop) = (block.rule)(&taken) {
                 set.stop = stop;
                 break;
             }
+            if state == RoundState::Full {
+                series.graph = None;
+                in_rounds = workload.renew()?;
+                if in_rounds {
+                    set.round_ends.push(set.seconds.len());
+                    round = Round { number: round.number + 1, started: Instant::now(), first: set.seconds.len() };
+                    self.launch_over_new_buffers(workload)?;
+                }
+                if mode == Mode::Hot {
+                    series = self.series_of(workload, series.launches)?;
+                }
+            }
         }
+        set.round_ends.push(set.seconds.len());
         set.looks.after = self.look(workload, typical)?;
         set.throttle = throttled(&set.looks.before, &set.looks.after, self.telemetry.facts());
         Ok(set)
     }
 
-    /// Seconds of one interval. What is done for the check of its launches lies before and after it; the caches are
-    /// flushed last.
+    /// Seconds per launch of one sample, and why it does not count. A hot one is one interval; a cold one has an
+    /// interval for a launch on each input set, since what a launch takes may depend on its inputs, and counts if all
+    /// of them do.
     pub(super) fn sample(
         &self,
         workload: &dyn Workload,
         mode: Mode,
         series: &Series,
         ordinal: u32,
+        fastest_seconds: Option<f64>,
+    ) -> Result<(f64, Option<Rejection>), BackendError> {
+        if mode == Mode::Hot {
+            let copies = 0..workload.replicas();
+            let interval = Interval { mode, ordinal, sequence: ordinal as usize, launches: series.launches, copies };
+            let seconds = self.checked(workload, &interval, || self.hot_interval(workload, series))?;
+            let seconds = seconds / series.launches as f64;
+            return Ok((seconds, reject(seconds, fastest_seconds)));
+        }
+        let (mut sum, mut rejection) = (0.0, None);
+        for turn in 0..series.launches {
+            let sequence = ordinal as usize * series.launches + turn;
+            let replica = sequence % workload.replicas();
+            let interval = Interval { mode, ordinal, sequence, launches: 1, copies: replica..replica + 1 };
+            let seconds = self.checked(workload, &interval, || self.cold_interval(workload, replica))?;
+            rejection = rejection.or(reject(seconds, fastest_seconds));
+            sum += seconds;
+        }
+        Ok((sum / series.launches as f64, rejection))
+    }
+
+    /// What is done for the check of an interval's launches lies before and after it; the caches are flushed last.
+    fn checked(
+        &self,
+        workload: &dyn Workload,
+        interval: &Interval,
+        measure: impl FnOnce() -> Result<f64, BackendError>,
     ) -> Result<f64, BackendError> {
-        let replica = ordinal as usize % workload.replicas();
-        let copies = match mode {
-            Mode::Cold => replica..replica + 1,
-            Mode::Hot => 0..workload.replicas(),
-        };
-        let interval = Interval { mode, ordinal, launches: series.launches, copies };
-        workload.before(&interval)?;
-        let seconds = match mode {
-            Mode::Cold => self.cold_interval(workload, replica)?,
-            Mode::Hot => self.hot_interval(workload, series)?,
-        };
-        workload.after(&interval)?;
+        workload.before(interval)?;
+        let seconds = measure()?;
+        workload.after(interval)?;
         Ok(seconds)
+    }
+
+    /// Untimed launches over each new copy of the buffers.
+    fn launch_over_new_buffers(&self, workload: &dyn Workload) -> Result<(), BackendError> {
+        for launch in 0..TURNS_OVER_NEW_BUFFERS * workload.replicas() {
+            self.instruments.hold(workload.launches())?;
+            self.instruments.interval(|| workload.enqueue(launch % workload.replicas()))?;
+        }
+        Ok(())
     }
 
     /// Looks at the device while it works: launches of what is measured, then a delay that lasts as long as the
@@ -271,7 +360,7 @@ impl KernelTimer {
     /// So many launches, as a graph where the device has graphs.
     pub(super) fn series_of(&self, workload: &dyn Workload, launches: usize) -> Result<Series, BackendError> {
         if launches <= 1 {
-            return Ok(Series::single());
+            return Ok(Series { launches: 1, graph: None });
         }
         let graph = self.device.capture(&mut || enqueue_in_turn(workload, launches))?;
         Ok(Series { launches, graph })

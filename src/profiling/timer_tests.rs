@@ -18,6 +18,7 @@ fn settings() -> TimerSettings {
         time_limit: Duration::from_secs(60),
         least_warm_up: Duration::ZERO,
         most_warm_up: Duration::ZERO,
+        least_rounds: 1,
         ..TimerSettings::for_device(&gpu_info())
     }
 }
@@ -36,7 +37,7 @@ fn timer(device: MockDevice, settings: TimerSettings) -> (Arc<MockDevice>, Kerne
 fn measure(timer: &KernelTimer, mode: Mode, fastest: Option<f64>) -> (SampleSet, Vec<Sample>) {
     let mut seen = Vec::new();
     let set = timer
-        .measure(&nothing, mode, fastest, &mut |sample| {
+        .measure(&mut { nothing }, mode, fastest, &mut |sample| {
             seen.push(*sample);
             ControlFlow::Continue(())
         })
@@ -84,7 +85,8 @@ fn the_time_limit_ends_a_measurement_with_too_few_samples() {
 #[test]
 fn a_sink_that_breaks_interrupts() {
     let (_, timer) = timer(MockDevice::new(gpu_info(), MICROSECOND), settings());
-    let set = timer.measure(&nothing, Mode::Cold, None, &mut |_| ControlFlow::Break(())).expect("the mock measures");
+    let set =
+        timer.measure(&mut { nothing }, Mode::Cold, None, &mut |_| ControlFlow::Break(())).expect("the mock measures");
     assert_eq!(set.stop, StopReason::Interrupted);
     assert_eq!(set.seconds.len(), 1, "what was measured is kept");
 }
@@ -96,8 +98,8 @@ fn a_cold_sample_is_flush_hold_event_launch_event() {
     let launch = device.clone();
     let kernel = launch.load(&crate::backend::KernelId::new("m", "kernel")).expect("the mock loads");
     let dimensions = crate::backend::LaunchDimensions { grid: [1; 3], block: [1; 3], dynamic_shared_bytes: 0 };
-    let work = || launch.launch(&kernel, dimensions, &[]);
-    timer.measure(&work, Mode::Cold, None, &mut |_| ControlFlow::Break(())).expect("the mock measures");
+    let mut work = || launch.launch(&kernel, dimensions, &[]);
+    timer.measure(&mut work, Mode::Cold, None, &mut |_| ControlFlow::Break(())).expect("the mock measures");
     let log = device.take_log();
     let sample = &log[log.len() - 5..];
     // 1 MiB of L2 and 1 MiB behind it: twice that is flushed.
@@ -140,8 +142,8 @@ fn launches_take_the_copies_of_the_buffers_in_turn() {
     }
     let (device, timer) = timer(MockDevice::new(gpu_info(), 120.0 * MICROSECOND), settings());
     device.script(&[10.1 * MICROSECOND]);
-    let copies = Copies(std::cell::RefCell::default());
-    let set = timer.measure(&copies, Mode::Hot, None, &mut |_| ControlFlow::Break(())).expect("the mock measures");
+    let mut copies = Copies(std::cell::RefCell::default());
+    let set = timer.measure(&mut copies, Mode::Hot, None, &mut |_| ControlFlow::Break(())).expect("the mock measures");
     assert_eq!(set.launches_per_sample, 12, "ten launches, rounded up to whole turns");
     let seen = copies.0.into_inner();
     assert_eq!(&seen[1..7], [0, 1, 2, 0, 1, 2], "behind one launch of warm-up");
@@ -195,14 +197,15 @@ fn a_block_takes_as_many_samples_as_were_asked_for_and_repeats_nothing() {
     let (device, timer) = timer(MockDevice::new(gpu_info(), 50.0 * MICROSECOND), settings());
     // The warm-up's launch, then noise that the stop rule would not be content with.
     device.script(&[50.0, 10.0, -1.0, 90.0, 20.0].map(|microseconds| microseconds * MICROSECOND));
-    let block = |samples| timer.block(&nothing, Mode::Cold, samples, None, &mut |_| ControlFlow::Continue(()));
+    let block = |samples| timer.block(&mut { nothing }, Mode::Cold, samples, None, &mut |_| ControlFlow::Continue(()));
     let set = block(3).expect("the mock measures");
     assert_eq!((set.stop, set.seconds.len(), set.not_positive), (StopReason::Complete, 3, 1));
     assert_eq!(set.checks, None, "a closure is checked by nobody");
     assert_eq!((set.warm_up.launches, set.warm_up.stable, set.warm_up.to_string().as_str()), (1, false, "one window"));
     let hurried = TimerSettings { time_limit: Duration::ZERO, ..settings() };
     let timer = KernelTimer::new(timer.device(), hurried).expect("the mock makes everything");
-    let set = timer.block(&nothing, Mode::Cold, 3, None, &mut |_| ControlFlow::Continue(())).expect("one sample");
+    let set =
+        timer.block(&mut { nothing }, Mode::Cold, 3, None, &mut |_| ControlFlow::Continue(())).expect("one sample");
     assert_eq!(set.stop, StopReason::TooFewSamples { taken: 1, least: 3 });
 }
 

@@ -12,6 +12,8 @@ pub struct Interval {
     pub mode: Mode,
     /// Ordinal of the sample within its measurement.
     pub ordinal: u32,
+    /// Counts the intervals of the measurement in this mode, from 0: a cold sample has one for each input set.
+    pub sequence: usize,
     /// Launches in the interval.
     pub launches: usize,
     /// Copies of the buffers that they are over.
@@ -23,6 +25,17 @@ pub trait Workload {
     /// Copies of the buffers; `enqueue` takes `0..replicas()`.
     fn replicas(&self) -> usize {
         1
+    }
+
+    /// Input sets that the copies have in turn. A cold sample is one launch on each.
+    fn input_sets(&self) -> usize {
+        1
+    }
+
+    /// Takes new buffers, elsewhere in memory, for what is launched from now on; `false` where that is not to be had.
+    /// Graphs of the old ones must be gone.
+    fn renew(&mut self) -> Result<bool, BackendError> {
+        Ok(false)
     }
 
     /// Kernel launches of one `enqueue`.

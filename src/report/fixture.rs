@@ -108,6 +108,7 @@ pub fn measurement(operation: &str, columns: u64, mode: Mode) -> Measurement {
         measured_position: 1_000_000 - columns,
         mode,
         n: 24,
+        rounds: 4,
         rejected: 0,
         median_us,
         ci_low_us: Some(median_us * 0.98),
@@ -158,7 +159,15 @@ pub fn measurement(operation: &str, columns: u64, mode: Mode) -> Measurement {
 
 /// An accepted sample.
 pub fn sample(mode: Mode, ordinal: u32) -> Sample {
-    Sample { mode, ordinal, block: 0, seconds: 4.2e-6 + f64::from(ordinal) * 1e-8, launches: 1, rejection: None }
+    Sample {
+        mode,
+        ordinal,
+        block: 0,
+        round: 0,
+        seconds: 4.2e-6 + f64::from(ordinal) * 1e-8,
+        launches: 1,
+        rejection: None,
+    }
 }
 
 /// A case that could not be measured.

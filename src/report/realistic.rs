@@ -156,7 +156,7 @@ impl Shape<'_> {
             let rejection = (ordinal % 13 == 5 && rejected > 0).then_some(Rejection::BeatsRoof);
             let us = if rejection.is_some() { us * 0.4 } else { us };
             let launches = if mode == Mode::Cold { 1 } else { 32 };
-            samples.push(Sample { mode, ordinal, block, seconds: us * 1e-6, launches, rejection });
+            samples.push(Sample { mode, ordinal, block, round: 0, seconds: us * 1e-6, launches, rejection });
             if rejection.is_none() && block == u32::from(throttled) {
                 times.push(us);
             }

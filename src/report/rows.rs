@@ -89,9 +89,12 @@ pub struct SampleRow {
     pub ordinal: u32,
     /// Attempt at the measurement, from 0: only samples of the last one count.
     pub block: u32,
+    /// Round of that attempt, from 0: each has its own buffers.
+    #[serde(default)]
+    pub round: u32,
     /// Microseconds per launch, as measured.
     pub us: f64,
-    /// Launches in the interval.
+    /// Launches in the interval; cold, one on each input set, with an interval each.
     pub launches: u32,
     pub rejection: Option<Rejection>,
 }
@@ -103,6 +106,7 @@ impl SampleRow {
             mode: sample.mode,
             ordinal: sample.ordinal,
             block: sample.block,
+            round: sample.round,
             us: sample.seconds * 1e6,
             launches: sample.launches,
             rejection: sample.rejection,

@@ -20,9 +20,9 @@ pub const PROBLEMS: &str = "problems.csv";
 
 const VERDICT_COLUMNS: &str = "case,operation,dtype,rows,columns,class,seed,device,architecture,wave_size,status,reason,seconds,\
     max_ulp,nmse,bit_equal,reproduce,judgements";
-const SAMPLE_COLUMNS: &str = "case,mode,ordinal,block,us,launches,rejection";
+const SAMPLE_COLUMNS: &str = "case,mode,ordinal,block,round,us,launches,rejection";
 const SUMMARY_COLUMNS: &str = "case,operation,dtype,rows,columns,parameters,device,architecture,suite_position,\
-    measured_position,mode,n,rejected,median_us,ci_low_us,ci_high_us,min_us,p5_us,p95_us,bytes,gbps,roof_share,tflops,\
+    measured_position,mode,n,rounds,rejected,median_us,ci_low_us,ci_high_us,min_us,p5_us,p95_us,bytes,gbps,roof_share,tflops,\
     floor_multiple,roofline_us,roofline_share,binding_roof,launches_per_sample,replicas,checked_launches,input_sets,\
     output_hash,fully_checked_ordinal,warm_up,stop_reason,throttled_blocks,throttle,core_clock_before_mhz,\
     core_clock_after_mhz,memory_clock_before_mhz,memory_clock_after_mhz,power_before_watts,power_after_watts,\

@@ -166,7 +166,7 @@ fn a_row_cut_inside_a_quoted_line_break_is_left_out() {
 fn a_broken_row_is_named_by_file_line_and_column() {
     let folder = tempfile::tempdir().expect("a temporary directory");
     written(folder.path()).finish(RunStatus::Complete).expect("the disk has room");
-    append(&folder.path().join("samples.csv"), "a,cold,2,0,fast,1,\na,cold,3,0,4.0,1,\n");
+    append(&folder.path().join("samples.csv"), "a,cold,2,0,0,fast,1,\na,cold,3,0,0,4.0,1,\n");
     let error = RunData::load(folder.path()).expect_err("not a number").to_string();
     assert!(error.contains("samples.csv line 5: column us"), "{error}");
 }

@@ -122,7 +122,7 @@ mod tests {
     use crate::profiling::Rejection;
 
     fn row(case: &str, mode: Mode, ordinal: u32, us: f64) -> SampleRow {
-        SampleRow { case: case.to_string(), mode, ordinal, block: 0, us, launches: 1, rejection: None }
+        SampleRow { case: case.to_string(), mode, ordinal, block: 0, round: 0, us, launches: 1, rejection: None }
     }
 
     #[test]

@@ -56,7 +56,7 @@ pub(super) fn sweep_case(
     sink: &mut dyn SweepSink,
 ) -> Result<CaseEnd, CaseError> {
     let seed = plan.seed.wrapping_add(place.suite_position as u64);
-    let rotation = match VerifiedCase::new(timer.device(), case, seed)? {
+    let mut rotation = match VerifiedCase::new(timer.device(), case, seed)? {
         VerifiedCase::Ready(rotation) => rotation,
         VerifiedCase::Wrong(reason) => return Ok(CaseEnd::Refused(reason)),
         VerifiedCase::Empty => return Ok(CaseEnd::Empty),
@@ -68,7 +68,7 @@ pub(super) fn sweep_case(
     let mut interrupted = false;
     for &mode in plan.modes {
         let fastest = fastest_seconds(case, mode, &rotation, plan.roofs, timer.device().info());
-        let set = measure(timer, &rotation, mode, fastest, &id, stop, sink)?;
+        let set = measure(timer, &mut rotation, mode, fastest, &id, stop, sink)?;
         if set.rejected() > 0 {
             let (not_positive, beat_roof) = (set.not_positive, set.beat_roof);
             let reason = format!(
@@ -102,7 +102,7 @@ fn no_sample(set: &SampleSet) -> String {
 
 fn measure(
     timer: &KernelTimer,
-    rotation: &Rotation,
+    rotation: &mut Rotation,
     mode: Mode,
     fastest_seconds: Option<f64>,
     case: &str,

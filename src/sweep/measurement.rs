@@ -108,6 +108,9 @@ pub struct Measurement {
     pub mode: Mode,
     /// Accepted samples.
     pub n: u64,
+    /// Rounds that they were taken in, over new buffers each.
+    #[serde(default = "one")]
+    pub rounds: u64,
     /// Samples that did not count.
     pub rejected: u64,
     pub median_us: f64,
@@ -206,6 +209,11 @@ pub(super) struct Surroundings<'a> {
     pub facts: &'a CaseFacts,
 }
 
+/// Older runs left the buffers where they were.
+fn one() -> u64 {
+    1
+}
+
 impl Measurement {
     /// `None` when no sample was accepted.
     pub(super) fn new(case: &Case, samples: &SampleSet, surroundings: &Surroundings<'_>) -> Option<Self> {
@@ -221,7 +229,9 @@ impl Measurement {
         let memory_counts = !in_cache || roofline.is_some_and(|roofline| roofline.binding != Roof::Memory);
         let (before, after) = (&samples.looks.before, &samples.looks.after);
         let shared = [before, after].iter().any(|look| look.compute_processes.is_some_and(|count| count > 1));
-        let interval_us = summary.median_us * f64::from(samples.launches_per_sample);
+        // Cold launches have an interval each.
+        let launches = if samples.mode == Mode::Hot { samples.launches_per_sample } else { 1 };
+        let interval_us = summary.median_us * f64::from(launches);
         let coarse = |roofs: &Roofs| interval_us < LEAST_TIMER_STEPS * roofs.timer_resolution_us;
         let checks = samples.checks.as_ref();
         let flags = [
@@ -229,7 +239,7 @@ impl Measurement {
             (floor_multiple.is_some_and(|multiple| multiple < NEAR_FLOOR), Flag::NearFloor),
             (surroundings.roofs.is_some_and(coarse), Flag::CoarseTimer),
             (in_cache, Flag::InCache),
-            (!emulated && samples.launches_per_sample > 1 && !samples.graph, Flag::PlainLaunches),
+            (!emulated && launches > 1 && !samples.graph, Flag::PlainLaunches),
             (samples.rejected() > 0, Flag::Rejections),
             (!emulated && samples.stop != StopReason::Converged, Flag::NotConverged),
             (!emulated && !samples.warm_up.stable, Flag::UnstableWarmUp),
@@ -254,6 +264,7 @@ impl Measurement {
             measured_position: surroundings.place.measured_position as u64,
             mode: samples.mode,
             n: summary.count as u64,
+            rounds: summary.rounds as u64,
             rejected: u64::from(samples.rejected()),
             median_us: summary.median_us,
             ci_low_us: summary.interval_us.map(|interval| interval.low),

@@ -174,7 +174,7 @@ fn measure(run: &mut RunDirectory, case: &Shape, mode: Mode, position: u64, rand
         let tail = random.uniform().powi(3) * 0.04 + if random.below(40) == 0 { 0.15 } else { 0.0 };
         let us = level * (1.0 + 0.004 * random.uniform() + tail);
         times.push(us);
-        let sample = Sample { mode, ordinal, block: 0, seconds: us * 1e-6, launches: 1, rejection: None };
+        let sample = Sample { mode, ordinal, block: 0, round: 0, seconds: us * 1e-6, launches: 1, rejection: None };
         run.sample(&id, &sample).expect("the disk has room");
     }
     let ordered = sorted(&times);

@@ -17,6 +17,11 @@ impl Interval {
     pub fn width(&self) -> f64 {
         self.high - self.low
     }
+
+    /// The smallest interval that holds both.
+    pub fn hull(self, other: Self) -> Self {
+        Self { low: self.low.min(other.low), high: self.high.max(other.high) }
+    }
 }
 
 /// The confidence level of an interval: a share strictly between 0 and 1.

@@ -5,6 +5,7 @@ mod block_bootstrap;
 mod bootstrap;
 mod correction;
 mod correlated_error;
+mod groups;
 mod hodges_lehmann;
 mod hypothesis;
 mod interval;
@@ -27,6 +28,7 @@ pub use correlated_error::{
     correlated_error_of_mean, correlated_error_of_median, correlated_mean_interval, correlated_median_interval,
     integrated_time_of_median,
 };
+pub use groups::{error_between_groups, interval_between_groups};
 pub use hodges_lehmann::{Shift, shift_between, shift_of_pairs};
 pub use hypothesis::{Alternative, NullDistribution};
 pub use interval::{Confidence, Interval};

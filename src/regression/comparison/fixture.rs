@@ -82,6 +82,7 @@ pub fn made_up_run(path: &Path, code: &str, cases: &[MadeUp], change: fn(&mut Ru
                 mode: case.mode,
                 ordinal: ordinal as u32,
                 block: 0,
+                round: 0,
                 seconds: *seconds,
                 launches: 1,
                 rejection: None,

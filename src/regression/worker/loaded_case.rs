@@ -92,7 +92,7 @@ impl LoadedCase {
 
     /// One launch on the emulator, by its steps. They do not vary, so one is enough.
     fn count_steps(&self) -> Result<Block, Stop> {
-        let interval = Interval { mode: Mode::Cold, ordinal: 0, launches: 1, copies: 0..1 };
+        let interval = Interval { mode: Mode::Cold, ordinal: 0, sequence: 0, launches: 1, copies: 0..1 };
         self.verified.before(&interval)?;
         self.device.take_steps();
         self.verified.enqueue(0)?;
