@@ -63,9 +63,11 @@ impl Judge {
     /// Takes the ends in; `Err` says in a sentence why they do not differ as they should. `good` is `None` for costs,
     /// which are beside the good end.
     pub fn take_ends(&mut self, good: Option<&Observation>, bad: &Observation) -> Result<(), String> {
-        for (end, observation) in [("good", good), ("bad", Some(bad))] {
+        // A cost is of both ends: its reason names the one to blame.
+        let of_bad = if good.is_some() { "the bad end" } else { "the bad end beside the good one" };
+        for (end, observation) in [("the good end", good), (of_bad, Some(bad))] {
             if let Some(Observation::Nothing { reason }) = observation {
-                return Err(format!("the {end} end cannot be measured: {reason}"));
+                return Err(format!("{end} cannot be measured: {reason}"));
             }
         }
         if let (Some(Observation::Results { .. }), Observation::Results { .. }) = (good, bad) {
@@ -341,7 +343,7 @@ mod tests {
         assert!(refuse(&cost(-0.03, 0.001)).contains("do not differ"));
         assert!(refuse(&cost(0.005, 0.0)).contains("do not differ"), "below what matters");
         let nothing = Observation::Nothing { reason: "does not compile".to_string() };
-        assert!(refuse(&nothing).contains("the bad end cannot be measured: does not compile"));
+        assert!(refuse(&nothing).contains("cannot be measured: does not compile"));
         let mut inverted = Judge::new(Regress::Perf, true);
         assert!(inverted.take_ends(None, &cost(-0.03, 0.001)).is_ok());
         assert_eq!(graded(inverted.opinion(&[cost(-0.02, 0.001)])), Some(Outcome::Bad));

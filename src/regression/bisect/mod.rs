@@ -5,10 +5,12 @@ mod history;
 mod judge;
 mod observation;
 mod record;
+pub mod report;
 mod search;
 mod session;
 #[cfg(test)]
 mod session_tests;
+mod state;
 #[cfg(test)]
 mod test_histories;
 
@@ -19,3 +21,4 @@ pub use observation::{Cost, CostUnit, Effort, Grader, GraderError, Observation, 
 pub use record::{Conclusion, Confirmation, Ends, Record, Step};
 pub use search::{Next, Outcome, Search, steps_for};
 pub use session::{Event, Keeper, SessionError, run_search};
+pub use state::{Environment, Question, State, StateError, StateFile};

@@ -9,7 +9,7 @@ use super::observation::{Effort, Grader, GraderError, Observation, Regress};
 use super::record::{Conclusion, Confirmation, Ends, Record, Step};
 use super::search::{Next, Outcome, Search};
 
-/// What happens while a search runs.
+/// What happens while a search runs. What is done has been kept.
 #[derive(Clone, Copy, Debug)]
 pub enum Event<'a> {
     /// The ends are about to be observed.
@@ -139,9 +139,10 @@ impl Session<'_> {
         };
         let of_bad = self.grader.observe(good, bad, Effort::Ends)?;
         let ends = Ends { good: of_good, bad: of_bad, seconds: start.elapsed().as_secs_f64() };
+        self.record.ends = Some(ends.clone());
+        self.keep()?;
         self.keeper.event(Event::EndsDone(&ends));
-        self.record.ends = Some(ends);
-        self.keep()
+        Ok(())
     }
 
     fn step(&mut self, place: usize, search: &mut Search<'_>) -> Result<(), SessionError> {
@@ -163,9 +164,10 @@ impl Session<'_> {
         let seconds = start.elapsed().as_secs_f64();
         let remaining = search.remaining();
         let step = Step { commit: commit.clone(), outcome, reason, observations, same_as, remaining, seconds };
+        self.record.steps.push(step.clone());
+        self.keep()?;
         self.keeper.event(Event::StepDone(&step));
-        self.record.steps.push(step);
-        self.keep()
+        Ok(())
     }
 
     /// The answer of another commit with the same measured files.
@@ -213,9 +215,9 @@ impl Session<'_> {
                 finding: outcome.unwrap_or_else(|why| why),
                 seconds: start.elapsed().as_secs_f64(),
             };
-            self.keeper.event(Event::ConfirmationDone(&confirmation));
-            self.record.confirmations.push(confirmation);
+            self.record.confirmations.push(confirmation.clone());
             self.keep()?;
+            self.keeper.event(Event::ConfirmationDone(&confirmation));
         }
         let culprit = culprit.clone();
         if let Some(against) = self.record.confirmations.iter().find(|confirmation| !confirmation.confirmed) {
