@@ -53,11 +53,12 @@ impl Exit {
             Exit::Slower => "slower than the baseline",
             Exit::WrongResult => "wrong result, or a kernel that did something undefined",
             Exit::NotReproducible => {
-                "not to be had here: no such device, out of memory, time-out, a time budget too short for every case"
+                "not to be had here: no such device, out of memory, time-out, a time budget too short for every case, \
+                 a change that does not show"
             }
             Exit::NothingRan => "nothing ran: no case matched, all were skipped, or stopped before the first",
             Exit::Usage => "bad input: arguments, suite, tensors, or a place that cannot be written",
-            Exit::Undecided => "undecidable or unbuildable: a kernel did not compile",
+            Exit::Undecided => "undecidable or unbuildable: a kernel did not compile, no commit can be blamed",
             Exit::HarnessFault => "a fault in hipgauge itself; please report it",
             Exit::Interrupted => "stopped by Ctrl-C with no failure so far; what was done is kept",
         }

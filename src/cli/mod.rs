@@ -3,6 +3,8 @@
 //! A new command is a file with `Arguments` (clap) and `run`, and one line in `Command`.
 
 mod arguments;
+mod bisect;
+mod bisect_printer;
 mod budget_report;
 mod compare;
 mod comparison_printer;

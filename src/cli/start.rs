@@ -9,7 +9,7 @@ use clap::{CommandFactory, FromArgMatches, Parser, Subcommand};
 use super::exit_code::Exit;
 use super::failure::{CommandResult, Failure};
 use super::output::{BAD, styled};
-use super::{compare, devices, exec, inspect, list, report, run, sweep, verify, worker};
+use super::{bisect, compare, devices, exec, inspect, list, report, run, sweep, verify, worker};
 
 const EXAMPLES: &str = "\
 Examples:
@@ -38,6 +38,8 @@ enum Command {
     Verify(verify::Arguments),
     /// Measure the cases that pass, with a word only on those that do not
     Sweep(sweep::Arguments),
+    /// Find the commit that made a case slower or wrong
+    Bisect(bisect::Arguments),
     /// Draw a run's report again, from its files alone
     Report(report::Arguments),
     /// Compare two runs case by case: what is slower, faster, the same or wrong now
@@ -60,6 +62,7 @@ impl Command {
         match self {
             Command::Run(arguments) => run::run(arguments),
             Command::Sweep(arguments) => sweep::run(arguments),
+            Command::Bisect(arguments) => bisect::run(arguments),
             Command::Report(arguments) => report::run(arguments),
             Command::Compare(arguments) => compare::run(arguments),
             Command::Verify(arguments) => verify::run(arguments),

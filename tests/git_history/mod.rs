@@ -1,5 +1,10 @@
 //! Real git repositories for tests, made in one go by `git fast-import`.
 
+// Each test program uses a part of this.
+#![allow(dead_code)]
+
+pub mod slow_kernels;
+
 use std::collections::BTreeMap;
 use std::fs;
 use std::io::Write;

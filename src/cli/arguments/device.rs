@@ -27,7 +27,7 @@ pub enum Wave {
 }
 
 impl Wave {
-    const fn threads(self) -> u32 {
+    pub const fn threads(self) -> u32 {
         match self {
             Wave::Of32 => 32,
             Wave::Of64 => 64,

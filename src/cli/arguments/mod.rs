@@ -12,4 +12,4 @@ pub use limits::{LimitArguments, seconds};
 pub use measurement::MeasurementArguments;
 pub use output::{OutputArguments, OutputFormat};
 pub use selection::SelectionArguments;
-pub use threshold::ThresholdArguments;
+pub use threshold::{DEFAULT_LEAST_EFFECT, ThresholdArguments, share};

@@ -3,7 +3,7 @@
 use clap::Args;
 
 /// The relative change that matters where nothing else is asked for.
-const DEFAULT_LEAST_EFFECT: &str = "1%";
+pub const DEFAULT_LEAST_EFFECT: &str = "1%";
 
 #[derive(Args, Clone, Debug)]
 #[command(next_help_heading = "Verdicts")]
@@ -27,7 +27,7 @@ pub struct ThresholdArguments {
 }
 
 /// A share below 1, or per cent.
-fn share(text: &str) -> Result<f64, String> {
+pub fn share(text: &str) -> Result<f64, String> {
     let advice = || "use a share from 0 to 1, such as 0.01, or per cent, such as 1%".to_string();
     let (number, scale) = text.strip_suffix('%').map_or((text, 1.0), |number| (number, 100.0));
     let share = number.trim().parse::<f64>().map_err(|_| advice())? / scale;

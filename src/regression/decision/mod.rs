@@ -16,6 +16,7 @@ mod verdict;
 pub use clocks::{ClockPair, confirm_by_clocks};
 pub use look::{Look, looks};
 pub use many::{FALSE_DISCOVERY_RATE, correct_for_many};
+pub(in crate::regression) use noise::widened;
 pub use noise::{ASSUMED_NOISE_OF_PAIRS, ASSUMED_NOISE_OF_RUNS, noise_of_shifts};
 pub use pairs::{Pair, decide_pairs};
 pub use reason::Reason;

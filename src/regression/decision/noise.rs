@@ -29,7 +29,7 @@ pub fn noise_of_shifts(shifts: &[f64]) -> Option<f64> {
 
 /// Widens an interval that only the values' own spread went into by the noise that they cannot see; both are
 /// distances at about the same level, and independent, so their squares add.
-pub(super) fn widened(interval: Interval, shift: f64, noise: f64) -> Interval {
+pub(in crate::regression) fn widened(interval: Interval, shift: f64, noise: f64) -> Interval {
     Interval { low: shift - (shift - interval.low).hypot(noise), high: shift + (interval.high - shift).hypot(noise) }
 }
 

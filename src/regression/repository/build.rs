@@ -1,7 +1,6 @@
 //! Builds a commit's own program.
 
 use std::fs::{self, File};
-use std::io;
 use std::os::unix::process::CommandExt;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
@@ -14,6 +13,7 @@ use super::cache::{Cache, remove};
 use super::error::RepositoryError;
 use super::git::{Git, clean_environment};
 use super::snapshot::write_tree;
+use crate::regression::worker::die_with;
 
 /// How often a running build is looked at.
 const PATIENCE: Duration = Duration::from_millis(20);
@@ -118,18 +118,4 @@ fn kill_group(child: &mut Child) {
     // SAFETY: the child was not waited for, so its id, which is its group's, names no other process.
     unsafe { libc::kill(-(child.id() as i32), libc::SIGKILL) };
     let _ = child.wait();
-}
-
-/// Asks the system to kill this process when the thread that started it ends, and gives up if that is over.
-fn die_with(parent: u32) -> io::Result<()> {
-    // SAFETY: `prctl` with this option reads one integer, and `getppid` nothing.
-    unsafe {
-        if libc::prctl(libc::PR_SET_PDEATHSIG, libc::SIGKILL) != 0 {
-            return Err(io::Error::last_os_error());
-        }
-        if libc::getppid() != parent as i32 {
-            return Err(io::Error::from_raw_os_error(libc::ESRCH));
-        }
-    }
-    Ok(())
 }

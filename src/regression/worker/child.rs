@@ -146,7 +146,7 @@ impl Drop for Child {
 }
 
 /// Asks the system to kill this process when the thread that started it ends, and gives up if that is over.
-fn die_with(parent: u32) -> io::Result<()> {
+pub(in crate::regression) fn die_with(parent: u32) -> io::Result<()> {
     // SAFETY: `prctl` with this option reads one integer, and `getppid` nothing.
     unsafe {
         if libc::prctl(libc::PR_SET_PDEATHSIG, libc::SIGKILL) != 0 {

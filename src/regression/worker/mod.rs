@@ -13,6 +13,7 @@ mod server;
 mod stages;
 mod target;
 
+pub(in crate::regression) use child::die_with;
 pub use client::{Revival, Worker};
 pub use end::{ChildEnd, Refusal, WorkerError};
 pub use identity::CodeIdentity;

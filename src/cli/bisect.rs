@@ -1,0 +1,410 @@
+//! `hipgauge bisect`: which commit did it?
+
+use std::path::{Path, PathBuf};
+use std::time::{Duration, Instant};
+
+use clap::{Args, ValueEnum};
+use hipgauge::profiling::Mode;
+use hipgauge::registry::OPERATIONS;
+use hipgauge::regression::bisect::report::{headline, write_report};
+use hipgauge::regression::bisect::{
+    Conclusion, Effort, Environment, Grader, GraderError, History, Question, Regress, SessionError, State, StateFile,
+    run_campaign, steps_for,
+};
+use hipgauge::regression::decision::Thresholds;
+use hipgauge::regression::grading::{CommitGrader, Measurement, Source};
+use hipgauge::regression::repository::{Cache, Git, Measured, Recipe, RepositoryError, read_history};
+use hipgauge::regression::worker::{Hello, Target, Worker, WorkerError, WorkerLimits};
+use hipgauge::report::UtcTime;
+use hipgauge::suite::parse_case_id;
+
+use super::arguments::{DEFAULT_LEAST_EFFECT, DeviceArguments, OutputFormat, Switch, seconds, share};
+use super::bisect_printer::BisectPrinter;
+use super::exit_code::Exit;
+use super::failure::{CommandResult, Failure, OrExit};
+use super::interrupt;
+use super::output::Stdout;
+
+/// The folder of kernels in a commit, unless another is named.
+const KERNELS: &str = "kernels";
+
+const EXAMPLES: &str = "\
+The program stays the same and only what is measured varies: the kernels of each commit, from a private copy. Nothing in
+the checkout, its index, refs or stash is touched. Both ends are measured first; what does not build is skipped; the
+culprit and its parent are measured once more at the end. Every observation is kept at once: after a crash, a power cut
+or Ctrl-C, --resume goes on.
+
+Ends with 0 if the culprit was found and confirmed, 3 if the ends do not differ here, 125 if the commits that are left
+tell nothing or the culprit does not show the change beside its parent.
+
+Examples:
+  hipgauge bisect --good v1.2 --bad HEAD --case rms_norm/bf16/2048x4096/normal --device hip:0
+  hipgauge bisect --good v1.2 --bad HEAD --case top_k/f32/16x32768/k=50/normal --regress correctness
+  hipgauge bisect --good v1.2 --bad HEAD --case swiglu/f16/64x8192/normal --dry-run      how many steps, how long
+  hipgauge bisect --good v1.2 --bad HEAD --case swiglu/f16/64x8192/normal \\
+      --build 'cargo build --release' --program target/release/hipgauge";
+
+#[derive(Clone, Copy, Debug, ValueEnum)]
+enum RegressName {
+    /// Slower: time on a GPU, steps on the host emulator
+    Perf,
+    /// Wrong results
+    Correctness,
+    /// More scratch memory per thread
+    Spills,
+    /// More registers per thread
+    Registers,
+    /// More machine code
+    CodeSize,
+}
+
+#[derive(Clone, Copy, Debug, ValueEnum)]
+enum ModeName {
+    /// Caches flushed before each launch
+    Cold,
+    /// Launches back to back over copies of the buffers in turn
+    Hot,
+}
+
+#[derive(Args, Debug)]
+#[command(after_help = EXAMPLES)]
+pub struct Arguments {
+    /// A commit from before the change
+    #[arg(long, value_name = "REVISION")]
+    good: String,
+
+    /// A commit that has the change; a descendant of the good one
+    #[arg(long, value_name = "REVISION")]
+    bad: String,
+
+    /// The case that shows it, by its id; may be repeated
+    #[arg(long = "case", value_name = "ID", required = true)]
+    cases: Vec<String>,
+
+    /// What became worse
+    #[arg(long, value_name = "WHAT", default_value = "perf")]
+    regress: RegressName,
+
+    /// Search for the commit that made it better
+    #[arg(long)]
+    invert: bool,
+
+    /// Search for every commit that did it: go on on both sides of each one found
+    #[arg(long)]
+    every: bool,
+
+    /// Follow only the first parents of merges
+    #[arg(long)]
+    first_parent: bool,
+
+    /// Go on with the search that was interrupted
+    #[arg(long, conflicts_with = "dry_run")]
+    resume: bool,
+
+    /// Say how many steps it takes and about how long; measures the good end once
+    #[arg(long)]
+    dry_run: bool,
+
+    /// The repository
+    #[arg(long, value_name = "DIR", default_value = ".")]
+    repo: PathBuf,
+
+    /// Build each commit's own program with this shell command instead of taking its kernels
+    #[arg(long, value_name = "COMMAND", requires = "program")]
+    build: Option<String>,
+
+    /// The program that --build makes, from the top of the commit
+    #[arg(long, value_name = "PATH", requires = "build")]
+    program: Option<PathBuf>,
+
+    /// Give a build up after this many seconds
+    #[arg(long, value_name = "SECONDS", value_parser = seconds, default_value = "3600", requires = "build")]
+    build_timeout: Duration,
+
+    /// Keep private copies, builds and searches here [default: the user's cache directory]
+    #[arg(long, value_name = "DIR")]
+    cache: Option<PathBuf>,
+
+    /// Write the report into this folder [default: a folder of the cache]
+    #[arg(long, value_name = "DIR")]
+    out: Option<PathBuf>,
+
+    /// Form of the result on stdout
+    #[arg(long, value_name = "FORMAT", default_value = "human")]
+    format: OutputFormat,
+
+    /// Measure times in this mode
+    #[arg(long, value_name = "MODE", default_value = "cold", help_heading = "Measurement")]
+    mode: ModeName,
+
+    /// Relative change that matters: 1% or 0.01
+    #[arg(long, value_name = "SHARE", value_parser = share, default_value = DEFAULT_LEAST_EFFECT, help_heading = "Measurement")]
+    least_effect: f64,
+
+    /// Relative change that comparisons of the case with itself stay below 99.9 % of the time here [default: assumed,
+    /// 1.5%; the emulator has none]
+    #[arg(long, value_name = "SHARE", value_parser = share, help_heading = "Measurement")]
+    noise: Option<f64>,
+
+    #[command(flatten)]
+    device: DeviceArguments,
+}
+
+impl Arguments {
+    fn regress(&self) -> Regress {
+        match self.regress {
+            RegressName::Perf => Regress::Perf,
+            RegressName::Correctness => Regress::Correctness,
+            RegressName::Spills => Regress::Spills,
+            RegressName::Registers => Regress::Registers,
+            RegressName::CodeSize => Regress::CodeSize,
+        }
+    }
+
+    fn mode(&self) -> Mode {
+        match self.mode {
+            ModeName::Cold => Mode::Cold,
+            ModeName::Hot => Mode::Hot,
+        }
+    }
+
+    /// The folder of kernels in each commit, as git names it.
+    fn kernels(&self) -> Result<String, Failure> {
+        let Some(folder) = &self.device.kernels else { return Ok(KERNELS.to_string()) };
+        let plain = folder.components().all(|part| matches!(part, std::path::Component::Normal(_)));
+        match folder.to_str().map(|text| text.trim_end_matches('/')) {
+            Some(text) if plain && !text.is_empty() && !text.contains('\n') => Ok(text.to_string()),
+            _ => Err(Failure::usage(format!(
+                "--kernels {} must be the folder's path inside of each commit, such as {KERNELS}",
+                folder.display()
+            ))),
+        }
+    }
+
+    fn measured(&self) -> Result<Measured, Failure> {
+        if self.build.is_some() {
+            return Ok(Measured::Everything);
+        }
+        self.kernels().map(Measured::Folder)
+    }
+
+    /// The arguments of a worker, with the device that `--device auto` stands for.
+    fn device_words(&self, device: &str) -> Vec<String> {
+        let mut words = vec!["--device".to_string(), device.to_string()];
+        let mut add = |flag: &str, value: String| words.extend([flag.to_string(), value]);
+        if let Some(wave) = self.device.wave {
+            add("--wave", wave.threads().to_string());
+        }
+        if let Some(schedule) = &self.device.schedule {
+            add("--schedule", schedule.to_string());
+        }
+        if let Some(check) = self.device.memory_check {
+            add("--memory-check", if check == Switch::On { "on" } else { "off" }.to_string());
+        }
+        words
+    }
+
+    /// Ids as `list` prints them, so that a spelling is no other question.
+    fn case_ids(&self) -> Result<Vec<String>, Failure> {
+        let id = |text: &String| parse_case_id(text, OPERATIONS).map(|case| case.id()).or_exit(Exit::Usage);
+        self.cases.iter().map(id).collect()
+    }
+
+    fn question(&self, history: &History, cases: Vec<String>, device: &str) -> Result<Question, Failure> {
+        let repo = self.repo.canonicalize().or_exit_with(Exit::Usage, || format!("--repo {}", self.repo.display()))?;
+        let build = self.build.clone().zip(self.program.as_ref().map(|program| program.display().to_string()));
+        Ok(Question {
+            repository: repo.display().to_string(),
+            good: history.good().id.clone(),
+            bad: history.bad().id.clone(),
+            first_parent: self.first_parent,
+            kernels: if build.is_some() { None } else { Some(self.kernels()?) },
+            build,
+            regress: self.regress(),
+            inverted: self.invert,
+            every: self.every,
+            cases,
+            mode: self.mode().to_string(),
+            least_effect: self.least_effect,
+            noise: self.noise,
+            device: self.device_words(device),
+        })
+    }
+
+    fn source(&self, git: Git, cache: Cache, device: Vec<String>) -> Result<Source, Failure> {
+        let recipe = self.build.clone().zip(self.program.clone()).map(|(command, program)| Recipe {
+            command,
+            program,
+            limit: self.build_timeout,
+        });
+        Ok(Source { git, cache, recipe, kernels: self.kernels()?, device })
+    }
+}
+
+pub fn run(arguments: &Arguments) -> CommandResult {
+    let cases = arguments.case_ids()?;
+    let git = Git::open(&arguments.repo).or_exit(Exit::Usage)?;
+    let measured = arguments.measured()?;
+    let history =
+        read_history(&git, &arguments.good, &arguments.bad, arguments.first_parent, &measured).or_exit(Exit::Usage)?;
+    for end in [history.good(), history.bad()] {
+        if let (None, Measured::Folder(folder)) = (&end.measured, &measured) {
+            let advice = "name the folder of kernels inside of the commits with --kernels";
+            return Err(Failure::usage(format!("{} has no folder {folder}; {advice}", end.short())));
+        }
+    }
+    let root = arguments.cache.clone().unwrap_or_else(Cache::default_root);
+    let cache = Cache::open(&root).or_exit(Exit::Usage)?;
+    let hello = greet(&arguments.device_words(&arguments.device.device))?;
+    let question = arguments.question(&history, cases, &hello.device.id)?;
+    let (folder, _claim) = cache.claim(&format!("searches/{}", question.key())).map_err(repository_failure)?;
+    let stop = interrupt::watch()?;
+    let source = arguments.source(git, cache, question.device.clone())?;
+    let measurement = Measurement {
+        regress: question.regress,
+        cases: question.cases.clone(),
+        mode: arguments.mode(),
+        thresholds: Thresholds::new(question.least_effect, question.noise),
+        limits: WorkerLimits::default(),
+    };
+    let mut grader = CommitGrader::new(source, measurement, stop);
+    if arguments.dry_run {
+        return dry_run(&history, &mut grader, &hello);
+    }
+    let file = StateFile::new(folder.join("state.json"));
+    let state = begin(arguments, &file, question, environment(&hello))?;
+    search(arguments, &history, &mut grader, state, &file, &folder)
+}
+
+/// Asks a worker of this very program what the device is.
+fn greet(device: &[String]) -> Result<Hello, Failure> {
+    let target = Target::this_program("this program", None, device.to_vec()).or_exit(Exit::HarnessFault)?;
+    let worker = Worker::start(&target, &WorkerLimits::default());
+    let worker = worker.map_err(|error: WorkerError| Failure::new(Exit::NotReproducible, error))?;
+    Ok(worker.hello().clone())
+}
+
+fn environment(hello: &Hello) -> Environment {
+    let device = &hello.device;
+    let dirty = if hello.build.dirty { " with uncommitted changes" } else { "" };
+    let facts = [
+        ("hipgauge", format!("{} {}{dirty}", hello.build.version, hello.build.commit)),
+        ("device", format!("{} {}", device.id, device.name)),
+        ("architecture", device.architecture.clone()),
+        ("driver", device.driver_version.clone()),
+        ("runtime", device.runtime_version.clone()),
+        ("compiler", device.compiler.clone()),
+    ];
+    Environment { facts: facts.into_iter().map(|(name, value)| (name.to_string(), value)).collect() }
+}
+
+/// The kept search if `--resume` asks for it, or a new one.
+fn begin(
+    arguments: &Arguments,
+    file: &StateFile,
+    question: Question,
+    environment: Environment,
+) -> Result<State, Failure> {
+    let fresh = |question| State::new(question, environment.clone(), UtcTime::now().to_string());
+    if !arguments.resume {
+        return Ok(fresh(question));
+    }
+    match file.load().or_exit(Exit::Usage)? {
+        Some(state) => {
+            let differences = state.environment.differences(&environment);
+            if differences.is_empty() {
+                return Ok(state);
+            }
+            Err(Failure::usage(format!(
+                "the search cannot go on: {}; start it again without --resume",
+                differences.join(", ")
+            )))
+        }
+        None => {
+            anstream::eprintln!("no search with these arguments was begun; this one starts now");
+            Ok(fresh(question))
+        }
+    }
+}
+
+fn search(
+    arguments: &Arguments,
+    history: &History,
+    grader: &mut dyn Grader,
+    state: State,
+    file: &StateFile,
+    folder: &Path,
+) -> CommandResult {
+    let question = state.question.clone();
+    let records = state.searches.clone();
+    let mut printer = BisectPrinter::new(state, file);
+    printer.begin(history);
+    let asked = (question.regress, question.inverted);
+    let outcome = run_campaign(history, asked, question.every, grader, &mut printer, records);
+    let mut state = printer.into_state();
+    let exit = match outcome {
+        Ok(records) => {
+            let exit = exit_of(records.first().and_then(|record| record.conclusion.as_ref()));
+            state.searches = records;
+            exit
+        }
+        Err(SessionError::Grader(GraderError::Interrupted)) => {
+            anstream::eprintln!("stopped; go on with the same arguments and --resume");
+            return Ok(Exit::Interrupted);
+        }
+        Err(error @ SessionError::Grader(_)) => return Err(Failure::new(Exit::NotReproducible, error)),
+        Err(error) => return Err(Failure::new(Exit::Usage, error)),
+    };
+    let out = arguments.out.clone().unwrap_or_else(|| folder.join("report"));
+    let files = write_report(&state, history, &out)
+        .or_exit_with(Exit::Usage, || format!("cannot write the report into {}", out.display()))?;
+    let mut stdout = Stdout::new();
+    match arguments.format {
+        OutputFormat::Json => {
+            let mut object = serde_json::to_value(&state).or_exit(Exit::HarnessFault)?;
+            object["headline"] = headline(&state).into();
+            object["exit_code"] = exit.code().into();
+            stdout.line(object).or_exit(Exit::HarnessFault)?;
+        }
+        OutputFormat::Human => {
+            super::bisect_printer::print_result(&state, &files, &mut stdout).or_exit(Exit::HarnessFault)?;
+        }
+    }
+    Ok(exit)
+}
+
+fn exit_of(conclusion: Option<&Conclusion>) -> Exit {
+    match conclusion {
+        Some(Conclusion::Found { .. }) => Exit::Good,
+        Some(Conclusion::NotReproducible { .. }) => Exit::NotReproducible,
+        Some(Conclusion::NotConfirmed { .. } | Conclusion::Undecidable { .. }) => Exit::Undecided,
+        None => Exit::NothingRan,
+    }
+}
+
+/// Measures the good end beside itself, and says how long a search would take.
+fn dry_run(history: &History, grader: &mut dyn Grader, hello: &Hello) -> CommandResult {
+    let start = Instant::now();
+    let good = history.good();
+    match grader.observe(good, good, Effort::Step) {
+        Ok(_) => {}
+        Err(GraderError::Interrupted) => return Ok(Exit::Interrupted),
+        Err(error) => return Err(Failure::new(Exit::NotReproducible, error)),
+    }
+    let seconds = start.elapsed().as_secs_f64();
+    let steps = steps_for(history.candidates());
+    // The ends take about two steps, the culprit beside its parent three.
+    let total = seconds * f64::from(steps + 5);
+    let mut stdout = Stdout::new();
+    let lines = [
+        format!("{} commits, {} of them change what is measured", history.commits().len(), history.candidates()),
+        format!("about {steps} steps after the ends, then the culprit beside its parent, on {}", hello.device.id),
+        format!("one step took {seconds:.1} s here, build included: about {total:.0} s in all"),
+    ];
+    lines.iter().try_for_each(|line| stdout.line(line)).or_exit(Exit::HarnessFault)?;
+    Ok(Exit::Good)
+}
+
+fn repository_failure(error: RepositoryError) -> Failure {
+    Failure::new(Exit::Usage, error)
+}
