@@ -40,7 +40,8 @@ pub fn print_comparison(comparison: &Comparison, all: bool, stdout: &mut Stdout)
         stdout.line(styled(NOTE, format!("{left_out} more without a verdict; --all shows them")))?;
     }
     print_rows(comparison, stdout)?;
-    for note in comparison.noise_note().iter().chain(&comparison.warnings) {
+    let (statics, noise) = (comparison.static_note(), comparison.noise_note());
+    for note in statics.iter().chain(&noise).chain(&comparison.warnings) {
         stdout.line(format!("{} {note}", styled(NOTE, "note:")))?;
     }
     let alone = [("base", &comparison.only_base), ("candidate", &comparison.only_candidate)];
@@ -72,7 +73,17 @@ fn print_sides(comparison: &Comparison, stdout: &mut Stdout) -> io::Result<()> {
 fn case_table(cases: &[&ComparedCase]) -> Table {
     let mut table = Table::new();
     table.load_style(presets::UTF8_FULL_CONDENSED);
-    table.set_header(["case", "mode", "verdict", "shift", "95 % interval", "base", "candidate", "why"]);
+    table.set_header([
+        "case",
+        "mode",
+        "verdict",
+        "shift",
+        "95 % interval",
+        "base",
+        "candidate",
+        "why",
+        "compiled code",
+    ]);
     for case in cases {
         table.add_row([
             case.case.clone(),
@@ -83,6 +94,7 @@ fn case_table(cases: &[&ComparedCase]) -> Table {
             value_text(&case.base, case.unit),
             value_text(&case.candidate, case.unit),
             case.reason_codes(),
+            case.static_text(),
         ]);
     }
     for column in table.column_iter_mut().skip(3).take(4) {

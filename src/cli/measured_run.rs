@@ -28,10 +28,10 @@ use super::verdict_junit::VerdictJunit;
 use super::verdict_printer::VerdictPrinter;
 use super::{interrupt, report};
 
-#[derive(Args, Debug)]
+#[derive(Args, Clone, Debug)]
 pub struct MeasuredRun {
     #[command(flatten)]
-    selection: SelectionArguments,
+    pub selection: SelectionArguments,
 
     #[command(flatten)]
     device: DeviceArguments,
@@ -40,10 +40,10 @@ pub struct MeasuredRun {
     limits: LimitArguments,
 
     #[command(flatten)]
-    measurement: MeasurementArguments,
+    pub measurement: MeasurementArguments,
 
     #[command(flatten)]
-    output: OutputArguments,
+    pub output: OutputArguments,
 }
 
 /// Does the whole job. `tell_verdicts`: whether verifying is shown as `verify` shows it.

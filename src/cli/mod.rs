@@ -12,6 +12,8 @@ mod devices;
 mod exec;
 mod exit_code;
 mod failure;
+mod gate;
+mod gate_junit;
 mod inspect;
 mod interrupt;
 mod kernel_table;

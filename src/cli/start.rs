@@ -9,7 +9,7 @@ use clap::{CommandFactory, FromArgMatches, Parser, Subcommand};
 use super::exit_code::Exit;
 use super::failure::{CommandResult, Failure};
 use super::output::{BAD, styled};
-use super::{bisect, compare, devices, exec, inspect, list, report, run, sweep, verify, worker};
+use super::{bisect, compare, devices, exec, gate, inspect, list, report, run, sweep, verify, worker};
 
 const EXAMPLES: &str = "\
 Examples:
@@ -44,6 +44,8 @@ enum Command {
     Report(report::Arguments),
     /// Compare two runs case by case: what is slower, faster, the same or wrong now
     Compare(compare::Arguments),
+    /// Hold the kernels against a baseline: right and not slower, in one exit code for CI
+    Gate(gate::Arguments),
     /// List the cases of a suite, or the operations
     List(list::Arguments),
     /// Run one operation on your own tensors
@@ -65,6 +67,7 @@ impl Command {
             Command::Bisect(arguments) => bisect::run(arguments),
             Command::Report(arguments) => report::run(arguments),
             Command::Compare(arguments) => compare::run(arguments),
+            Command::Gate(arguments) => gate::run(arguments),
             Command::Verify(arguments) => verify::run(arguments),
             Command::List(arguments) => list::run(arguments),
             Command::Exec(arguments) => exec::run(arguments),

@@ -3,6 +3,7 @@
 pub mod bisect;
 pub mod comparison;
 pub mod decision;
+pub mod gate;
 pub mod grading;
 pub mod interleave;
 pub mod repository;

@@ -48,7 +48,17 @@ pub struct MeasurementArguments {
 impl MeasurementArguments {
     /// The folder that was asked for, or a new one under `reports/`.
     pub fn directory(&self, device: &DeviceInfo) -> PathBuf {
-        self.out.clone().unwrap_or_else(|| RunDirectory::fresh_path(Path::new(REPORTS), &device.id))
+        self.folder(&device.id)
+    }
+
+    /// The same, with a name of its own for the new one.
+    pub fn folder(&self, name: &str) -> PathBuf {
+        self.out.clone().unwrap_or_else(|| RunDirectory::fresh_path(Path::new(REPORTS), name))
+    }
+
+    /// Has the run kept there.
+    pub fn keep_in(&mut self, folder: &Path) {
+        self.out = Some(folder.to_path_buf());
     }
 
     /// The time that the job has from now on.

@@ -4,6 +4,7 @@ use serde::Serialize;
 
 use crate::profiling::Mode;
 use crate::profiling::statistics::Interval;
+use crate::regression::StaticDifference;
 use crate::regression::decision::Decision;
 
 /// What the values of a case are.
@@ -55,6 +56,8 @@ pub struct ComparedCase {
     pub base: SideValue,
     pub candidate: SideValue,
     pub decision: Decision,
+    /// What changed about the compiled kernels; empty on the emulator, and in runs from before it was kept.
+    pub statics: Vec<StaticDifference>,
     /// The decision of a second measurement, where one was made to confirm the first.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub confirmation: Option<Decision>,
@@ -67,5 +70,10 @@ impl ComparedCase {
     /// Codes of all reasons, space separated.
     pub fn reason_codes(&self) -> String {
         self.decision.reasons.iter().map(|reason| reason.code()).collect::<Vec<_>>().join(" ")
+    }
+
+    /// `registers 40 -> 48, occupancy 75 % -> 50 %`; empty where nothing is known to differ.
+    pub fn static_text(&self) -> String {
+        self.statics.iter().map(ToString::to_string).collect::<Vec<_>>().join(", ")
     }
 }

@@ -25,6 +25,7 @@ struct Row<'a> {
     base_clock_mhz: Option<f64>,
     candidate_clock_mhz: Option<f64>,
     reasons: String,
+    statics: String,
     confirmation: &'static str,
     forced: String,
 }
@@ -51,6 +52,7 @@ impl<'a> Row<'a> {
             base_clock_mhz: case.base.clock_mhz,
             candidate_clock_mhz: case.candidate.clock_mhz,
             reasons: case.reason_codes(),
+            statics: case.static_text(),
             confirmation: case.confirmation.as_ref().map_or("", |decision| decision.verdict.name()),
             forced: forced.to_string(),
         }
@@ -58,7 +60,7 @@ impl<'a> Row<'a> {
 }
 
 const COLUMNS: &str = "case,operation,mode,verdict,shift,ci_low,ci_high,threshold,least_detectable,p_value,unit,\
-    base_median,candidate_median,base_n,candidate_n,base_clock_mhz,candidate_clock_mhz,reasons,confirmation,forced\n";
+    base_median,candidate_median,base_n,candidate_n,base_clock_mhz,candidate_clock_mhz,reasons,static,confirmation,forced\n";
 
 /// RFC 4180 with a header. Changes are relative; `forced` names the conditions that differ.
 pub fn comparison_csv(comparison: &Comparison) -> String {

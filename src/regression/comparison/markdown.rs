@@ -70,18 +70,18 @@ pub fn comparison_markdown(comparison: &Comparison) -> String {
         }
         line("\n</details>\n");
     }
-    for note in comparison.noise_note().iter().chain(&comparison.warnings) {
+    for note in comparison.static_note().iter().chain(&comparison.noise_note()).chain(&comparison.warnings) {
         line(&format!("> {}\n", escaped(note)));
     }
     text
 }
 
 fn table(line: &mut impl FnMut(&str), cases: &[&ComparedCase]) {
-    line("| case | mode | verdict | shift | 95 % interval | base | candidate | why |");
-    line("|---|---|---|--:|--:|--:|--:|---|");
+    line("| case | mode | verdict | shift | 95 % interval | base | candidate | why | compiled code |");
+    line("|---|---|---|--:|--:|--:|--:|---|---|");
     for case in cases.iter().take(MOST_ROWS) {
         line(&format!(
-            "| {} | {} | {} | {} | {} | {} | {} | {} |",
+            "| {} | {} | {} | {} | {} | {} | {} | {} | {} |",
             code(&case.case),
             case.mode,
             case.decision.verdict,
@@ -89,7 +89,8 @@ fn table(line: &mut impl FnMut(&str), cases: &[&ComparedCase]) {
             interval_text(case.decision.interval),
             value_text(&case.base, case.unit),
             value_text(&case.candidate, case.unit),
-            case.reason_codes()
+            case.reason_codes(),
+            escaped(&case.static_text())
         ));
     }
     more(line, cases.len());

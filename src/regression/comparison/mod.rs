@@ -17,7 +17,7 @@ mod text;
 mod whole;
 
 #[cfg(test)]
-mod fixture;
+pub(crate) mod fixture;
 #[cfg(test)]
 mod render_tests;
 #[cfg(test)]

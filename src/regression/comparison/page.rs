@@ -36,6 +36,8 @@ pub fn comparison_page(comparison: &Comparison) -> String {
     let changed = comparison.sorted_cases(&[Verdict::Slower, Verdict::Faster]);
     let open = comparison.sorted_cases(&[Verdict::Ambiguous, Verdict::Underpowered]);
     let same = comparison.sorted_cases(&[Verdict::Same]);
+    let (statics, noise) = (comparison.static_note(), comparison.noise_note());
+    let notes = statics.iter().chain(&noise).chain(&comparison.warnings);
     let page = html! {
         (DOCTYPE)
         html lang="en" {
@@ -62,7 +64,7 @@ pub fn comparison_page(comparison: &Comparison) -> String {
                     details { summary { (same.len()) " the same" } (case_table("The same", &same)) }
                 }
                 (agreement(comparison))
-                @for note in comparison.noise_note().iter().chain(&comparison.warnings) { p.faint { (note) } }
+                @for note in notes { p.faint { (note) } }
                 (alone("Only in the base", &comparison.only_base))
                 (alone("Only in the candidate", &comparison.only_candidate))
                 (codes(comparison))
@@ -104,7 +106,7 @@ fn case_table(title: &str, cases: &[&ComparedCase]) -> Markup {
                     thead {
                         tr {
                             th { "case" } th { "mode" } th { "verdict" } th.num { "shift" } th.num { "95 % interval" }
-                            th.num { "base" } th.num { "candidate" } th.num { "p" } th { "why" }
+                            th.num { "base" } th.num { "candidate" } th.num { "p" } th { "why" } th { "compiled code" }
                         }
                     }
                     tbody { @for case in cases { (row(case)) } }
@@ -127,6 +129,7 @@ fn row(case: &ComparedCase) -> Markup {
             td.num { (value_text(&case.candidate, case.unit)) }
             td.num { @if let Some(p) = decision.p_value { (format!("{p:.1e}")) } }
             td.faint { (case.reason_codes()) }
+            td { (case.static_text()) }
         }
     }
 }

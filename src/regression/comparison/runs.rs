@@ -8,6 +8,7 @@ use crate::regression::decision::{
     ClockPair, Decision, FALSE_DISCOVERY_RATE, Pair, Reason, Thresholds, Verdict, confirm_by_clocks, correct_for_many,
     decide_pairs, decide_samples,
 };
+use crate::regression::static_differences;
 use crate::report::RunData;
 use crate::sweep::{Flag, Measurement};
 
@@ -107,6 +108,7 @@ fn compare_case(
         base: side(then, unit),
         candidate: side(now, unit),
         decision: Decision::unmeasured(Verdict::Same, Reason::IdenticalCode),
+        statics: static_differences(&then.attributes(), &now.attributes()),
         confirmation: None,
         distributions: None,
     };

@@ -182,6 +182,17 @@ fn a_change_does_not_rest_on_a_device_that_was_held_back_or_shared_or_slowed_dow
 }
 
 #[test]
+fn what_changed_about_the_compiled_kernels_stands_beside_the_times() {
+    let more = |row: &mut crate::sweep::Measurement| (row.registers, row.occupancy) = (Some(48), Some(0.5));
+    let comparison =
+        compare(&[MadeUp::case(1024), MadeUp::case(2048)], &[MadeUp::case(1024).with(more), MadeUp::case(2048)]);
+    assert_eq!(comparison.cases[0].static_text(), "registers 40 -> 48, occupancy 75 % -> 50 %");
+    assert_eq!((comparison.cases[0].decision.verdict, comparison.cases[1].statics.len()), (Verdict::Same, 0));
+    let note = "compiled kernels changed in 1 cases, in 1 of them something for the worse";
+    assert_eq!(comparison.static_note().as_deref(), Some(note));
+}
+
+#[test]
 fn runs_without_a_common_case_are_not_good() {
     let comparison = compare(&[MadeUp::case(1024)], &[MadeUp::case(2048)]);
     assert_eq!(comparison.conclusion(false), Conclusion::NothingComparable);

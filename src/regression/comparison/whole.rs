@@ -3,7 +3,8 @@
 use serde::Serialize;
 
 use crate::profiling::Difference;
-use crate::regression::decision::Verdict;
+use crate::regression::StaticDifference;
+use crate::regression::decision::{Reason, Verdict};
 
 use super::agreement::Agreement;
 use super::case::ComparedCase;
@@ -105,9 +106,22 @@ impl Comparison {
         }
     }
 
+    /// Cases whose compiled kernels changed, whatever their verdict.
+    pub fn with_static_changes(&self) -> impl Iterator<Item = &ComparedCase> {
+        self.cases.iter().filter(|case| !case.statics.is_empty())
+    }
+
+    /// How many cases' kernels changed as compiled, and how many of them for the worse in some respect.
+    pub fn static_note(&self) -> Option<String> {
+        let changed = self.with_static_changes().count();
+        let worse = |case: &&ComparedCase| case.statics.iter().any(StaticDifference::is_worse);
+        let worse = self.with_static_changes().filter(worse).count();
+        (changed > 0)
+            .then(|| format!("compiled kernels changed in {changed} cases, in {worse} of them something for the worse"))
+    }
+
     /// How sure a reader may be of small changes: where the noise came from, once for all cases.
     pub fn noise_note(&self) -> Option<String> {
-        use crate::regression::decision::Reason;
         let assumed: Vec<f64> = self
             .cases
             .iter()
