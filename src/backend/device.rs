@@ -75,6 +75,10 @@ pub trait Device: Send + Sync {
     /// Loads one kernel of `kernels/`, compiling its module if no code object is embedded or cached.
     fn load(&self, kernel: &KernelId) -> Result<Kernel, BackendError>;
 
+    /// Kernels loaded from now on come from modules loaded anew, elsewhere in the device's memory; those loaded before
+    /// stay as they are. Where code has no place that matters, nothing happens.
+    fn forget_modules(&self) {}
+
     /// What a kernel launched like that needs of a multiprocessor, and how many of its threads one holds. `None` where
     /// kernels are not machine code of a GPU: the emulator runs the host's, which has other registers and no
     /// occupancy.

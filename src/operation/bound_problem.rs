@@ -31,6 +31,13 @@ pub(super) struct BoundLaunch {
     arguments: Vec<PlanArgument>,
 }
 
+impl BoundLaunch {
+    pub(super) fn loaded_again(&self, device: &dyn Device) -> Result<Self, BackendError> {
+        let kernel = device.load(&self.kernel.id)?;
+        Ok(Self { kernel, dimensions: self.dimensions, arguments: self.arguments.clone() })
+    }
+}
+
 /// Buffers and kernels of one problem on one device.
 pub struct BoundProblem {
     pub(super) device: Arc<dyn Device>,

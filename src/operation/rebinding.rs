@@ -64,7 +64,8 @@ impl BoundProblem {
         Ok(self.over(buffers.collect::<Result<_, _>>()?, self.workspace.clone()))
     }
 
-    /// The same launches over memory of their own throughout; its contents are undefined.
+    /// The same launches over memory of their own throughout; its contents are undefined. Kernels are loaded again: after
+    /// `Device::forget_modules` their code lies elsewhere too.
     pub fn renewed(&self) -> Result<Self, BackendError> {
         let mut buffers: Vec<Buffer> = Vec::with_capacity(self.buffers.len());
         for (spec, buffer) in self.specs.iter().zip(&self.buffers) {
@@ -75,7 +76,9 @@ impl BoundProblem {
         }
         let workspace = self.workspace.as_ref();
         let workspace = workspace.map(|own| self.device.allocate(own.bytes(), own.label())).transpose()?;
-        Ok(self.over(buffers, workspace))
+        let launches = self.launches.iter().map(|launch| launch.loaded_again(&*self.device));
+        let launches = launches.collect::<Result<_, _>>()?;
+        Ok(Self { launches, ..self.over(buffers, workspace) })
     }
 
     /// The same launches over the same memory.

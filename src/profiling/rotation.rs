@@ -113,10 +113,11 @@ impl Rotation {
         })
     }
 
-    /// The same problem, input sets and accepted outputs over as many copies in memory of their own: where buffers lie
-    /// moves times, so that measurements which are compared should not each have one place only. Where memory does not
+    /// The same problem, input sets and accepted outputs over as many copies in memory of their own, the kernels' code too:
+    /// where they lie moves times, so that measurements which are compared should not each have one place only. Where memory does not
     /// permit to keep inputs apart, launches over this rotation must leave them as they are.
     pub fn renewed(&self, seed: u64) -> Result<Self, BackendError> {
+        self.copies[0].device().forget_modules();
         let copies: Vec<_> = self.copies.iter().map(BoundProblem::renewed).collect::<Result<_, _>>()?;
         for (copy, fresh) in copies.iter().enumerate() {
             fresh.copy_inputs_from(self.kept_inputs.get(self.set_of(copy, 0)).unwrap_or(&self.copies[copy]))?;
@@ -266,6 +267,7 @@ impl Workload for Rotation {
         if self.kept_inputs.is_empty() {
             return Ok(false);
         }
+        self.copies[0].device().forget_modules();
         let copies = match self.copies.iter().map(BoundProblem::renewed).collect::<Result<Vec<_>, _>>() {
             Err(BackendError::OutOfMemory { .. }) => return Ok(false),
             copies => copies?,

@@ -45,10 +45,10 @@ impl TimerSettings {
             relative_error: 0.005,
             time_limit: Duration::from_secs(1),
             budget: None,
-            // The interval over the rounds' medians is 3.2 of their standard errors wide on each side, with 3 rounds 4.3.
-            least_rounds: 4,
-            // Kernels of 20 us were seen to change by 4 % and back within 20 to 40 ms on an H100.
-            round_time: Duration::from_millis(25),
+            // Cold kernels of 20 us were seen at two levels 4 % apart on an H100, by where their code lay: the mean of
+            // fewer rounds would be an accident.
+            least_rounds: 8,
+            round_time: Duration::from_millis(12),
             least_warm_up: Duration::from_millis(20),
             most_warm_up: Duration::from_millis(300),
             batch_seconds: 100e-6,

@@ -32,7 +32,7 @@ pub trait Workload {
         1
     }
 
-    /// Takes new buffers, elsewhere in memory, for what is launched from now on; `false` where that is not to be had.
+    /// Takes new buffers and code, elsewhere in memory, for what is launched from now on; `false` where that is not to be had.
     /// Graphs of the old ones must be gone.
     fn renew(&mut self) -> Result<bool, BackendError> {
         Ok(false)

@@ -222,6 +222,10 @@ impl<D: GpuDriver> Device for GpuDevice<D> {
         module.kernel(kernel)
     }
 
+    fn forget_modules(&self) {
+        self.modules.lock().unwrap_or_else(PoisonError::into_inner).clear();
+    }
+
     fn attributes(
         &self,
         kernel: &Kernel,
