@@ -46,7 +46,7 @@ fn history(seed: u64) -> (Vec<Planned>, usize) {
     const LENGTH: usize = 64;
     let mut random = SplitMix64::new(seed);
     let mut parents: Vec<Vec<usize>> = vec![Vec::new()];
-    let mut followed = vec![false; LENGTH + 1];
+    let mut followed = [false; LENGTH + 1];
     for number in 1..=LENGTH {
         let mut of_this = vec![number - 1 - random.below(number.min(2))];
         if random.below(5) == 0 {
@@ -67,7 +67,7 @@ fn history(seed: u64) -> (Vec<Planned>, usize) {
         parents.push(of_this);
     }
     let culprit = 1 + random.below(LENGTH);
-    let mut slow = vec![false; LENGTH + 1];
+    let mut slow = [false; LENGTH + 1];
     let mut notes = vec![0u32; LENGTH + 1];
     let mut plan = vec![first(&Version::default())];
     for number in 1..=LENGTH {
