@@ -49,6 +49,7 @@ fn sources() -> Vec<PathBuf> {
     let mut all = files_under("src", &["rs"]);
     all.extend(files_under("kernels", &["hip", "h"]));
     all.extend(files_under("tests", &["rs"]));
+    all.extend(files_under("suites", &["rs"]));
     all.push(root().join("build.rs"));
     all
 }
