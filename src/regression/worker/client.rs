@@ -3,9 +3,10 @@
 use std::collections::HashMap;
 use std::time::Duration;
 
+use crate::operation::CodeIdentity;
+
 use super::child::Child;
 use super::end::{ChildEnd, WorkerError};
-use super::identity::CodeIdentity;
 use super::protocol::{Answer, Block, BlockRequest, CaseFacts, Hello, Numbered, PROTOCOL, Request, Verification};
 use super::target::{Target, WorkerLimits};
 

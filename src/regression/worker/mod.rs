@@ -6,17 +6,16 @@
 mod child;
 mod client;
 mod end;
-mod identity;
 mod loaded_case;
 mod protocol;
 mod server;
 mod stages;
 mod target;
 
+pub use crate::operation::CodeIdentity;
 pub(in crate::regression) use child::die_with;
 pub use client::{Revival, Worker};
 pub use end::{ChildEnd, Refusal, WorkerError};
-pub use identity::CodeIdentity;
 pub use protocol::{Block, BlockRequest, CaseFacts, Hello, PROTOCOL, Unit, Verification};
 pub use server::{ServeError, serve};
 pub use target::{Target, WorkerLimits};

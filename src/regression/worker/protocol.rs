@@ -6,11 +6,11 @@ use serde::{Deserialize, Serialize};
 
 use crate::backend::telemetry::{TelemetryFacts, TelemetryReading};
 use crate::backend::{DeviceInfo, KernelAttributes};
+use crate::operation::CodeIdentity;
 use crate::profiling::{ComparabilityKeys, Mode};
 use crate::report::Build;
 
 use super::end::Refusal;
-use super::identity::CodeIdentity;
 
 /// The version of the protocol. A parent refuses a child that speaks another one.
 pub const PROTOCOL: u32 = 1;

@@ -5,14 +5,13 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 
 use crate::backend::{BackendError, Device, KernelAttributes, KernelId, KernelLibrary, LaunchDimensions};
-use crate::operation::{BindError, Case};
+use crate::operation::{BindError, Case, CodeIdentity};
 use crate::profiling::{KernelTimer, TimerSettings};
 use crate::registry::OPERATIONS;
 use crate::report::Build;
 use crate::suite::parse_case_id;
 
 use super::end::Refusal;
-use super::identity::CodeIdentity;
 use super::protocol::{Answer, CaseFacts, Hello, Numbered, PROTOCOL, Request};
 use super::stages::Stages;
 
