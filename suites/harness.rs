@@ -169,7 +169,7 @@ fn bench_reports(criterion: &mut Criterion) {
 
 fn new_directory(device: &Arc<dyn Device>, path: &Path, cases: usize) -> RunDirectory {
     let build = Build::new(env!("CARGO_PKG_VERSION"), "", false, &KernelLibrary::embedded());
-    let selection = Selection { suites: Vec::new(), seed: None, cases };
+    let selection = Selection { suites: Vec::new(), seed: None, cases, partition: None };
     let record = RunRecord::begin(vec!["hipgauge".to_string()], selection, build, device.info().clone());
     RunDirectory::create(path, record).unwrap_or_else(|error| panic!("{error}"))
 }

@@ -10,7 +10,7 @@ use std::time::Duration;
 use clap::Args;
 use hipgauge::backend::{self, Device, DeviceChoice};
 use hipgauge::operation::Case;
-use hipgauge::report::{Build, RunDirectory, RunRecord, RunStatus, Selection};
+use hipgauge::report::{Build, PartRecord, RunDirectory, RunRecord, RunStatus, Selection};
 use hipgauge::suite::SelectedCase;
 use hipgauge::sweep::{Planning, Sweep, SweepError, SweepSummary};
 use hipgauge::verify::{Status, Summary, Verdict, VerdictSink, VerifyOptions, verify};
@@ -51,12 +51,13 @@ pub fn measured_run(arguments: &MeasuredRun, tell_verdicts: bool) -> CommandResu
     let budget = arguments.measurement.budget();
     let cases = arguments.selection.resolve()?;
     let backend::Selection { device, choice } = arguments.device.open(Switch::On)?;
+    let part = cases.part.clone();
     let cases = cases.on_device(device.info());
     let jobs = arguments.limits.jobs(device.info(), &cases);
     device.set_deadline(arguments.limits.timeout);
     let stop = interrupt::watch()?;
     let path = arguments.measurement.directory(device.info());
-    let mut directory = begin_run(&path, &arguments.selection, cases.len(), &arguments.device, &device, &choice)?;
+    let mut directory = begin_run(&path, &arguments.selection, cases.len(), part, &arguments.device, &device, &choice)?;
 
     let options = VerifyOptions {
         jobs,
@@ -109,17 +110,19 @@ pub fn begin_run(
     path: &Path,
     selected: &SelectionArguments,
     cases: usize,
+    part: Option<PartRecord>,
     wanted: &DeviceArguments,
     device: &Arc<dyn Device>,
     choice: &DeviceChoice,
 ) -> Result<RunDirectory, Failure> {
-    let record = record(selected, cases, wanted, device, choice)?;
+    let record = record(selected, cases, part, wanted, device, choice)?;
     RunDirectory::create(path, record).map_err(report::failure)
 }
 
 fn record(
     selected: &SelectionArguments,
     cases: usize,
+    part: Option<PartRecord>,
     wanted: &DeviceArguments,
     device: &Arc<dyn Device>,
     choice: &DeviceChoice,
@@ -128,6 +131,7 @@ fn record(
         suites: selected.suite_names().into_iter().map(str::to_string).collect(),
         seed: Some(selected.seed),
         cases,
+        partition: part,
     };
     let dirty = env!("HIPGAUGE_DIRTY") == "true";
     let library = wanted.library()?;

@@ -19,6 +19,7 @@ mod interrupt;
 mod kernel_table;
 mod list;
 mod measured_run;
+mod merge;
 mod operation_kernels;
 mod output;
 mod progress_line;

@@ -9,7 +9,7 @@ use clap::{CommandFactory, FromArgMatches, Parser, Subcommand};
 use super::exit_code::Exit;
 use super::failure::{CommandResult, Failure};
 use super::output::{BAD, styled};
-use super::{bisect, compare, devices, exec, gate, inspect, list, report, run, sweep, verify, worker};
+use super::{bisect, compare, devices, exec, gate, inspect, list, merge, report, run, sweep, verify, worker};
 
 const EXAMPLES: &str = "\
 Examples:
@@ -46,6 +46,8 @@ enum Command {
     Compare(compare::Arguments),
     /// Hold the kernels against a baseline: right and not slower, in one exit code for CI
     Gate(gate::Arguments),
+    /// Put the runs of --partition 1/N to N/N together into one run
+    Merge(merge::Arguments),
     /// List the cases of a suite, or the operations
     List(list::Arguments),
     /// Run one operation on your own tensors
@@ -68,6 +70,7 @@ impl Command {
             Command::Report(arguments) => report::run(arguments),
             Command::Compare(arguments) => compare::run(arguments),
             Command::Gate(arguments) => gate::run(arguments),
+            Command::Merge(arguments) => merge::run(arguments),
             Command::Verify(arguments) => verify::run(arguments),
             Command::List(arguments) => list::run(arguments),
             Command::Exec(arguments) => exec::run(arguments),

@@ -58,6 +58,7 @@ pub struct Arguments {
 pub fn run(arguments: &Arguments) -> CommandResult {
     let cases = arguments.selection.resolve()?;
     let Selection { device, choice } = arguments.device.open(Switch::On)?;
+    let part = cases.part.clone();
     let cases = cases.on_device(device.info());
     device.set_deadline(arguments.limits.timeout);
     let options = VerifyOptions {
@@ -67,8 +68,9 @@ pub fn run(arguments: &Arguments) -> CommandResult {
         deadline: None,
     };
     let stop = interrupt::watch()?;
-    let begin =
-        |path: &PathBuf| begin_run(path, &arguments.selection, cases.len(), &arguments.device, &device, &choice);
+    let begin = |path: &PathBuf| {
+        begin_run(path, &arguments.selection, cases.len(), part.clone(), &arguments.device, &device, &choice)
+    };
     let directory = arguments.out.as_ref().map(begin).transpose()?;
     let title = arguments.selection.title();
     let mut sinks = Sinks::new(&arguments.output, &title, &cases, &device, directory)?;

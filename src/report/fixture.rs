@@ -32,7 +32,7 @@ pub fn device() -> DeviceInfo {
 
 /// A run of two suites that has just begun.
 pub fn record() -> RunRecord {
-    let selection = Selection { suites: vec!["quick".to_string()], seed: None, cases: 6 };
+    let selection = Selection { suites: vec!["quick".to_string()], seed: None, cases: 6, partition: None };
     let command = ["hipgauge", "run", "--suite", "quick"].map(String::from).to_vec();
     let build = Build::new("0.1.0", "abc123", true, &KernelLibrary::embedded());
     let mut record = RunRecord::begin(command, selection, build, device());

@@ -90,6 +90,11 @@ impl RunDirectory {
         self.write_record()
     }
 
+    /// Keeps a sample of another run.
+    pub(super) fn sample_row(&mut self, row: &SampleRow) -> io::Result<()> {
+        self.samples.append(row)
+    }
+
     /// Marks the run's end.
     pub fn finish(mut self, status: RunStatus) -> Result<(), ReportError> {
         self.record.status = status;

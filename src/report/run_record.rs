@@ -66,6 +66,21 @@ pub struct Selection {
     pub seed: Option<u64>,
     /// Cases selected, skipped ones included.
     pub cases: usize,
+    /// None where all cases were meant.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub partition: Option<PartRecord>,
+}
+
+/// One part of several that share a list of cases.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct PartRecord {
+    /// From 1.
+    pub part: u32,
+    pub parts: u32,
+    /// Cases of all parts together.
+    pub cases_of_all: usize,
+    /// SHA-256 over the ids of all of them, sorted: parts of one list have the same.
+    pub ids_sha256: String,
 }
 
 /// The time that a run had to fit in, and how that went.
@@ -105,6 +120,9 @@ pub struct RunRecord {
     pub roofs: Option<Roofs>,
     /// None until the sweep began.
     pub conditions: Option<Conditions>,
+    /// The runs that this one was merged from, each with its own roofs and conditions; none of a run by itself.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub merged_from: Vec<RunRecord>,
 }
 
 impl RunRecord {
@@ -124,6 +142,7 @@ impl RunRecord {
             time_budget: None,
             roofs: None,
             conditions: None,
+            merged_from: Vec::new(),
         }
     }
 

@@ -78,7 +78,8 @@ fn shapes() -> impl Iterator<Item = (&'static str, &'static str, u64, u64)> {
 }
 
 fn record() -> RunRecord {
-    let selection = Selection { suites: vec!["synthetic".to_string()], seed: Some(0), cases: MEASURED };
+    let selection =
+        Selection { suites: vec!["synthetic".to_string()], seed: Some(0), cases: MEASURED, partition: None };
     let command = ["hipgauge", "run", "--suite", "synthetic"].map(String::from).to_vec();
     let build = Build::new("0.1.0", "0123456789abcdef", false, &KernelLibrary::embedded());
     let device = DeviceInfo {

@@ -6,7 +6,11 @@ use clap::Args;
 use hipgauge::backend::DeviceInfo;
 use hipgauge::operation::Case;
 use hipgauge::registry::OPERATIONS;
-use hipgauge::suite::{DEFAULT_HOST_BUDGET, Filter, SelectedCase, Suite, SuiteCase, parse_case_id, select_for_device};
+use hipgauge::report::PartRecord;
+use hipgauge::suite::{
+    DEFAULT_HOST_BUDGET, Filter, Partition, SelectedCase, Suite, SuiteCase, digest_of_ids, parse_case_id,
+    select_for_device,
+};
 use hipgauge::tensor::DType;
 
 use crate::cli::exit_code::Exit;
@@ -37,6 +41,10 @@ pub struct SelectionArguments {
     /// Keep cases of this storage type: f32, f16, bf16; may be repeated
     #[arg(long = "dtype", value_name = "DTYPE")]
     pub dtypes: Vec<DType>,
+
+    /// Take only one of N parts of the cases, for runners that share a suite; `hipgauge merge` puts the runs together
+    #[arg(long, value_name = "I/N")]
+    pub partition: Option<Partition>,
 
     /// Add this to every case's seed, for fresh inputs, and measure the cases in this order of a shuffle
     #[arg(long, value_name = "NUMBER", default_value_t = 0)]
@@ -72,8 +80,14 @@ impl SelectionArguments {
     pub fn resolve(&self) -> Result<ResolvedCases, Failure> {
         let filter = Filter::new(&self.filters, &self.operations, &self.dtypes, OPERATIONS).or_exit(Exit::Usage)?;
         let mut seen = HashSet::new();
+        let mut all_ids = Vec::new();
         let mut wanted = |case: &mut Case| {
-            let wanted = filter.matches(case) && seen.insert(case.id());
+            let id = case.id();
+            let mut wanted = filter.matches(case) && seen.insert(id.clone());
+            if let Some(partition) = self.partition.filter(|_| wanted) {
+                wanted = partition.holds(&id);
+                all_ids.push(id);
+            }
             case.seed = case.seed.wrapping_add(self.seed);
             wanted
         };
@@ -89,12 +103,22 @@ impl SelectionArguments {
                 by_id.push(SuiteCase { case, skip: None });
             }
         }
+        let part = self.partition.map(|partition| PartRecord {
+            part: partition.part,
+            parts: partition.parts,
+            cases_of_all: all_ids.len(),
+            ids_sha256: digest_of_ids(&all_ids),
+        });
         if of_suites.is_empty() && by_id.is_empty() {
             let title = self.title();
+            if let Some(PartRecord { part, parts, cases_of_all: count @ 1.., .. }) = part {
+                let error = anyhow::anyhow!("part {part}/{parts} has none of the {count} cases of {title}");
+                return Err(Failure::new(Exit::NothingRan, error));
+            }
             let error = anyhow::anyhow!("no case of {title} matches the filters; `hipgauge list` shows the ids");
             return Err(Failure::new(Exit::NothingRan, error));
         }
-        Ok(ResolvedCases { of_suites, by_id, host_budget: self.host_budget })
+        Ok(ResolvedCases { of_suites, by_id, host_budget: self.host_budget, part })
     }
 }
 
@@ -103,6 +127,8 @@ pub struct ResolvedCases {
     of_suites: Vec<SuiteCase>,
     by_id: Vec<SuiteCase>,
     host_budget: u64,
+    /// Which part of the cases these are, with --partition.
+    pub part: Option<PartRecord>,
 }
 
 impl ResolvedCases {
