@@ -2,6 +2,7 @@
 //!
 //! A new command is a file with `Arguments` (clap) and `run`, and one line in `Command`.
 
+mod annotate;
 mod arguments;
 mod bisect;
 mod bisect_printer;
@@ -29,6 +30,7 @@ mod start;
 mod sweep;
 mod sweep_printer;
 mod tensor_file;
+mod trend;
 mod verdict_json;
 mod verdict_junit;
 mod verdict_printer;

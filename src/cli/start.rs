@@ -9,7 +9,9 @@ use clap::{CommandFactory, FromArgMatches, Parser, Subcommand};
 use super::exit_code::Exit;
 use super::failure::{CommandResult, Failure};
 use super::output::{BAD, styled};
-use super::{bisect, compare, devices, exec, gate, inspect, list, merge, report, run, sweep, verify, worker};
+use super::{
+    annotate, bisect, compare, devices, exec, gate, inspect, list, merge, report, run, sweep, trend, verify, worker,
+};
 
 const EXAMPLES: &str = "\
 Examples:
@@ -46,6 +48,10 @@ enum Command {
     Compare(compare::Arguments),
     /// Hold the kernels against a baseline: right and not slower, in one exit code for CI
     Gate(gate::Arguments),
+    /// Find where times changed over many runs, in the order of commits or days
+    Trend(trend::Arguments),
+    /// Say that a change that `trend` finds was meant to be
+    Annotate(annotate::Arguments),
     /// Put the runs of --partition 1/N to N/N together into one run
     Merge(merge::Arguments),
     /// List the cases of a suite, or the operations
@@ -70,6 +76,8 @@ impl Command {
             Command::Report(arguments) => report::run(arguments),
             Command::Compare(arguments) => compare::run(arguments),
             Command::Gate(arguments) => gate::run(arguments),
+            Command::Trend(arguments) => trend::run(arguments),
+            Command::Annotate(arguments) => annotate::run(arguments),
             Command::Merge(arguments) => merge::run(arguments),
             Command::Verify(arguments) => verify::run(arguments),
             Command::List(arguments) => list::run(arguments),

@@ -103,7 +103,8 @@ impl BoundProblem {
         self.launches.iter().map(|launch| &launch.kernel)
     }
 
-    /// What the plan's kernels need together, each launched as planned. `None` for a plan without launches, and on a device whose kernels have no such attributes.
+    /// What the plan's kernels need together, each launched as planned. `None` for a plan without launches, and on a
+    /// device whose kernels have no such attributes.
     pub fn attributes(&self) -> Result<Option<KernelAttributes>, BackendError> {
         let mut seen: Vec<&BoundLaunch> = Vec::new();
         let mut all: Option<KernelAttributes> = None;

@@ -8,6 +8,7 @@ pub mod grading;
 pub mod interleave;
 pub mod repository;
 mod static_difference;
+pub mod trend;
 pub mod worker;
 
 pub use static_difference::{StaticDifference, StaticProperty, static_differences};

@@ -12,7 +12,7 @@ mod markdown;
 mod merge;
 mod operation_table;
 mod overlay;
-mod plots;
+pub(crate) mod plots;
 mod rows;
 mod run_data;
 mod run_directory;

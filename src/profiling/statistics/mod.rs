@@ -17,6 +17,7 @@ mod random;
 mod ranks;
 mod signed_rank;
 mod spread;
+mod student;
 mod tails;
 mod welch;
 
@@ -38,5 +39,6 @@ pub use quantile::{median, percentile, sorted};
 pub use random::SplitMix64;
 pub use signed_rank::{SignedRank, signed_rank, signed_rank_by};
 pub use spread::{median_absolute_deviation, standard_error_of_median};
+pub use student::student;
 pub use tails::{normal_quantile, normal_upper_tail, student_quantile, student_two_sided};
 pub use welch::{Welch, welch};

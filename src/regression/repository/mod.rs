@@ -5,6 +5,7 @@ mod build;
 mod cache;
 mod error;
 mod git;
+mod order;
 mod range;
 mod snapshot;
 
@@ -12,5 +13,6 @@ pub use build::{Built, Recipe};
 pub use cache::Cache;
 pub use error::RepositoryError;
 pub use git::Git;
+pub use order::commit_positions;
 pub use range::{Measured, read_history};
 pub use snapshot::snapshot;

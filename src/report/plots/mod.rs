@@ -28,3 +28,11 @@ mod figure_tests;
 pub use figure::{Figure, FigureGroup};
 pub use overlay_figures::draw_overlay_figures;
 pub use run_figures::draw_figures;
+
+// For pictures of what is no single run.
+pub(crate) use axis::{Axis, Unit};
+pub(crate) use canvas::{AnyPicture, Picture, WIDTH};
+pub(crate) use file_name::file_name;
+pub(crate) use frame::{Frame, Names, Region};
+pub(crate) use palette::{FAINT, INK, look};
+pub(crate) use pen::{Drawn, Hang, Pen, Stroke};
