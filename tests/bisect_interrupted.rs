@@ -39,6 +39,7 @@ fn start_and_wait(mut command: Command, awaited: &str) -> (Child, Vec<String>) {
             return (child, said);
         }
     }
+    child.wait().expect("it can be waited for");
     panic!("it never said `{awaited}`: {said:?}");
 }
 
