@@ -20,6 +20,8 @@ pub enum StopReason {
     TooFewRounds { taken: usize, least: usize },
     /// A limit came before the median was known well enough; both as shares of the median.
     StillNoisy { relative_error: f64, wanted: f64 },
+    /// The measurement's share of the time budget was spent before the buffers had been moved often enough.
+    TooFewRoundsInBudget { taken: usize, least: usize },
     /// The measurement's share of the time budget was spent before the median was known well enough.
     OverBudget { relative_error: f64, wanted: f64 },
     /// Ctrl-C, or the receiver of the samples could not take more.
@@ -36,6 +38,9 @@ impl fmt::Display for StopReason {
             StopReason::StillNoisy { relative_error, wanted } => {
                 let (error, wanted) = (relative_error * 100.0, wanted * 100.0);
                 write!(formatter, "limit: standard error {error:.2} % of the median, wanted {wanted} %")
+            }
+            StopReason::TooFewRoundsInBudget { taken, least } => {
+                write!(formatter, "time budget: {taken} of {least} rounds")
             }
             StopReason::OverBudget { relative_error, wanted } => {
                 let (error, wanted) = (relative_error * 100.0, wanted * 100.0);
@@ -102,7 +107,10 @@ pub(super) fn decide(settings: &TimerSettings, taken: &Taken<'_>) -> Option<Stop
         return None;
     }
     if few_rounds {
-        return Some(StopReason::TooFewRounds { taken: rounds, least });
+        return Some(match at_a_limit {
+            true => StopReason::TooFewRounds { taken: rounds, least },
+            false => StopReason::TooFewRoundsInBudget { taken: rounds, least },
+        });
     }
     let relative_error = taken.relative_error().unwrap_or(f64::INFINITY);
     if relative_error <= settings.relative_error {
@@ -152,6 +160,10 @@ mod tests {
         let late = Taken { elapsed: settings.time_limit, ..state(&steady, &ends[..1], RoundState::Filling) };
         let stop = super::decide(&settings, &late).expect("the limit is over");
         assert_eq!(stop.to_string(), "limit: 2 of 4 rounds");
+        let budgeted = TimerSettings { budget: Some(settings.time_limit / 4), ..settings };
+        let spent = state(&steady, &ends[..1], RoundState::Filling);
+        let stop = super::decide(&budgeted, &spent).expect("the budget is spent");
+        assert_eq!(stop.to_string(), "time budget: 2 of 4 rounds");
     }
 
     #[test]
