@@ -71,7 +71,7 @@ fn ten_thousand_cases_are_verified_measured_and_reported_in_a_gibibyte() {
         let mut rows = String::new();
         for ordinal in 0..200 {
             let mode = ["cold", "hot"][ordinal / 100];
-            writeln!(rows, "{},{mode},{},0,1.25,1,", measurement.case, ordinal % 100).expect("a string");
+            writeln!(rows, "{},{mode},{},0,0,1.25,1,", measurement.case, ordinal % 100).expect("a string");
         }
         samples.write_all(rows.as_bytes()).expect("the disk has room");
     }

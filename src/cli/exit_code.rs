@@ -52,10 +52,7 @@ impl Exit {
             Exit::Good => "good: everything that ran is right",
             Exit::Slower => "slower than the baseline",
             Exit::WrongResult => "wrong result, or a kernel that did something undefined",
-            Exit::NotReproducible => {
-                "not to be had here: no such device, out of memory, time-out, a time budget too short for every case, \
-                 a change that does not show"
-            }
+            Exit::NotReproducible => "not to be had here: no such device, out of memory or time, no change to see",
             Exit::NothingRan => "nothing ran: no case matched, all were skipped, or stopped before the first",
             Exit::Usage => "bad input: arguments, suite, tensors, or a place that cannot be written",
             Exit::Undecided => "undecidable or unbuildable: a kernel did not compile, no commit can be blamed",
