@@ -180,6 +180,10 @@ impl Device for MockDevice {
         Ok(Kernel::of_nothing(kernel))
     }
 
+    fn forget_modules(&self) {
+        self.state().log.push("forget modules".to_string());
+    }
+
     fn launch(
         &self,
         kernel: &Kernel,

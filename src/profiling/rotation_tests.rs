@@ -227,7 +227,10 @@ fn each_round_has_buffers_of_its_own_with_inputs_put_back() {
             .expect("the mock measures");
         assert_eq!((set.round_ends.as_slice(), set.stop), (&[5, 10, 15][..], StopReason::Converged), "{mode}");
         assert!(set.rounds().all(|round| round.len() == 5));
-        let put_back = device.take_log().iter().filter(|entry| *entry == COLD[0]).count();
+        let log = device.take_log();
+        let reloads = log.iter().filter(|entry| *entry == "forget modules").count();
+        assert_eq!(reloads, 2, "{mode}: the second and the third round have their code elsewhere");
+        let put_back = log.iter().filter(|entry| *entry == COLD[0]).count();
         assert_eq!(put_back, 15 * 2 + 2 * 2, "{mode}: into both copies for each sample, and when they are new");
         assert!(mode == Mode::Hot || set.launches_per_sample == 2, "one cold launch on each input set");
     }
