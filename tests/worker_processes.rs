@@ -296,7 +296,8 @@ fn a_program_compared_with_itself_is_the_same_by_construction_and_by_its_steps()
     let thresholds = Thresholds::new(0.0, None);
     let trusted = duel(&mut base, &mut candidate, CASE, Mode::Cold, &thresholds, &GO).unwrap();
     assert_eq!((trusted.decision.verdict, trusted.decision.reasons), (Verdict::Same, vec![Reason::IdenticalCode]));
-    let plan = DuelPlan { case: CASE, mode: Mode::Cold, thresholds: &thresholds, identical: Identical::Measure };
+    let plan =
+        DuelPlan { case: CASE, mode: Mode::Cold, thresholds: &thresholds, identical: Identical::Measure, pairs: None };
     let measured = run_duel(&mut base, &mut candidate, &plan, &GO).unwrap();
     assert_eq!((measured.decision.verdict, measured.decision.shift), (Verdict::Same, Some(0.0)));
     assert_eq!(measured.measured.unwrap().pairs.len(), 2);

@@ -7,6 +7,8 @@ mod arguments;
 mod bisect;
 mod bisect_printer;
 mod budget_report;
+mod calibrate;
+mod calibration_printer;
 mod compare;
 mod comparison_printer;
 mod devices;

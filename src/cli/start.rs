@@ -10,7 +10,8 @@ use super::exit_code::Exit;
 use super::failure::{CommandResult, Failure};
 use super::output::{BAD, styled};
 use super::{
-    annotate, bisect, compare, devices, exec, gate, inspect, list, merge, report, run, sweep, trend, verify, worker,
+    annotate, bisect, calibrate, compare, devices, exec, gate, inspect, list, merge, report, run, sweep, trend, verify,
+    worker,
 };
 
 const EXAMPLES: &str = "\
@@ -54,6 +55,8 @@ enum Command {
     Annotate(annotate::Arguments),
     /// Put the runs of --partition 1/N to N/N together into one run
     Merge(merge::Arguments),
+    /// Learn the noise of this machine, and how small a slow-down is found
+    Calibrate(calibrate::Arguments),
     /// List the cases of a suite, or the operations
     List(list::Arguments),
     /// Run one operation on your own tensors
@@ -80,6 +83,7 @@ impl Command {
             Command::Annotate(arguments) => annotate::run(arguments),
             Command::Merge(arguments) => merge::run(arguments),
             Command::Verify(arguments) => verify::run(arguments),
+            Command::Calibrate(arguments) => calibrate::run(arguments),
             Command::List(arguments) => list::run(arguments),
             Command::Exec(arguments) => exec::run(arguments),
             Command::Inspect(arguments) => inspect::run(arguments),

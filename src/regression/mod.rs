@@ -1,10 +1,13 @@
 //! Verdicts on a change: is the candidate slower, faster or the same, and how sure is that?
 
 pub mod bisect;
+pub mod calibration;
 pub mod comparison;
 pub mod decision;
+pub mod detection;
 pub mod gate;
 pub mod grading;
+pub mod injection;
 pub mod interleave;
 pub mod repository;
 mod static_difference;

@@ -91,6 +91,19 @@ impl DeviceArguments {
         Ok(selection)
     }
 
+    /// The arguments that choose the same device and behaviour, kernels left out, for a worker.
+    pub fn for_worker(&self) -> Vec<String> {
+        let mut arguments = vec!["--device".to_string(), self.device.clone()];
+        let mut add = |name: &str, value: Option<String>| {
+            arguments.extend(value.into_iter().flat_map(|value| [name.to_string(), value]));
+        };
+        add("--wave", self.wave.map(|wave| wave.threads().to_string()));
+        add("--schedule", self.schedule.map(|schedule| schedule.to_string()));
+        let name = |switch: Switch| if switch == Switch::On { "on" } else { "off" };
+        add("--memory-check", self.memory_check.map(|switch| name(switch).to_string()));
+        arguments
+    }
+
     /// The arguments that choose the same device and behaviour again, for a line that reproduces a case.
     pub fn reproduce(&self, device: &dyn Device) -> String {
         let mut text = format!("--device {}", device.info().id);

@@ -17,11 +17,22 @@ use super::limits::seconds;
 const REPORTS: &str = "reports";
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
-enum ModeName {
+pub enum ModeName {
     /// Caches flushed before each launch
     Cold,
     /// Launches back to back over copies of the buffers in turn
     Hot,
+}
+
+impl ModeName {
+    /// The modes of these names, or both.
+    pub fn modes(names: &[Self]) -> Vec<Mode> {
+        let name = |mode: &Mode| match mode {
+            Mode::Cold => ModeName::Cold,
+            Mode::Hot => ModeName::Hot,
+        };
+        Mode::BOTH.into_iter().filter(|mode| names.is_empty() || names.contains(&name(mode))).collect()
+    }
 }
 
 #[derive(Args, Clone, Debug)]
@@ -72,14 +83,7 @@ impl MeasurementArguments {
         if let Some(limit) = self.time_limit {
             settings.time_limit = limit;
         }
-        let wanted = |mode: Mode| {
-            let name = match mode {
-                Mode::Cold => ModeName::Cold,
-                Mode::Hot => ModeName::Hot,
-            };
-            self.modes.is_empty() || self.modes.contains(&name)
-        };
-        let modes = Mode::BOTH.into_iter().filter(|mode| wanted(*mode)).collect();
+        let modes = ModeName::modes(&self.modes);
         SweepOptions { modes, settings, seed, library: Arc::new(library) }
     }
 }

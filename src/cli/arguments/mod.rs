@@ -9,7 +9,7 @@ mod threshold;
 
 pub use device::{DeviceArguments, Switch};
 pub use limits::{LimitArguments, seconds};
-pub use measurement::MeasurementArguments;
+pub use measurement::{MeasurementArguments, ModeName};
 pub use output::{OutputArguments, OutputFormat};
 pub use selection::SelectionArguments;
 pub use threshold::{DEFAULT_LEAST_EFFECT, ThresholdArguments, share};

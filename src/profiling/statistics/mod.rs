@@ -1,6 +1,7 @@
 //! Pure statistics over samples: no I/O, no clock, the same answer on every machine.
 
 mod autocorrelation;
+mod binomial;
 mod block_bootstrap;
 mod bootstrap;
 mod correction;
@@ -22,6 +23,7 @@ mod tails;
 mod welch;
 
 pub use autocorrelation::{autocorrelation, effective_sample_size, integrated_time};
+pub use binomial::{rate_interval, rate_upper_bound};
 pub use block_bootstrap::{automatic_block_length, block_bootstrap_median_interval};
 pub use bootstrap::median_interval;
 pub use correction::{benjamini_hochberg, holm};

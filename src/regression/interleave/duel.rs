@@ -5,7 +5,7 @@ use std::time::Instant;
 
 use crate::profiling::{Mode, Throttle};
 use crate::regression::decision::{
-    Decision, Pair, Reason, Thresholds, Verdict, confirm_by_clocks, decide_pairs, looks,
+    Decision, Look, Pair, Reason, Thresholds, Verdict, confirm_by_clocks, decide_pairs, looks,
 };
 use crate::regression::worker::Unit;
 
@@ -30,6 +30,8 @@ pub struct DuelPlan<'a> {
     /// For times. On the emulator its least effect holds for exact counts.
     pub thresholds: &'a Thresholds,
     pub identical: Identical,
+    /// Take so many pairs and decide once; `None` looks after 6, 12, 20 and 30 of them.
+    pub pairs: Option<usize>,
 }
 
 /// A comparison of two sides at one case in one mode.
@@ -68,7 +70,7 @@ pub fn duel(
     thresholds: &Thresholds,
     stop: &AtomicBool,
 ) -> Result<Duel, DuelError> {
-    run_duel(base, candidate, &DuelPlan { case, mode, thresholds, identical: Identical::Trust }, stop)
+    run_duel(base, candidate, &DuelPlan { case, mode, thresholds, identical: Identical::Trust, pairs: None }, stop)
 }
 
 /// The same, by a plan.
@@ -79,7 +81,7 @@ pub fn run_duel(
     stop: &AtomicBool,
 ) -> Result<Duel, DuelError> {
     let start = Instant::now();
-    let DuelPlan { case, mode, thresholds, identical } = *plan;
+    let DuelPlan { case, mode, thresholds, identical, pairs } = *plan;
     let finish = |decision, measured| Duel {
         case: case.to_string(),
         mode,
@@ -93,7 +95,8 @@ pub fn run_duel(
         return Ok(finish(Decision::unmeasured(Verdict::Same, Reason::IdenticalCode), None));
     }
     let mut decision = Decision::unmeasured(Verdict::Underpowered, Reason::NoValues);
-    for look in looks() {
+    let one = pairs.map(|pairs| Look { pairs, confidence: thresholds.confidence, alarm: thresholds.alarm });
+    for look in one.as_ref().map_or(looks(), std::slice::from_ref) {
         turns.take(look.pairs)?;
         if turns.unit() == Some(Unit::Steps) {
             decision = decide_pairs(&turns.pairs, &Thresholds::of_counts(thresholds.least_effect));

@@ -6,10 +6,11 @@ use std::sync::atomic::AtomicBool;
 
 use super::*;
 use crate::backend::telemetry::{TelemetryFacts, TelemetryReading, ThrottleReason};
+use crate::operation::CodeIdentity;
 use crate::profiling::Mode;
 use crate::profiling::statistics::SplitMix64;
 use crate::regression::decision::{Reason, Thresholds, Verdict, looks};
-use crate::regression::worker::{Block, BlockRequest, ChildEnd, CodeIdentity, Unit, WorkerError};
+use crate::regression::worker::{Block, BlockRequest, ChildEnd, Unit, WorkerError};
 
 /// What both sides of a duel share.
 #[derive(Default)]
@@ -196,7 +197,13 @@ fn identical_code_is_the_same_without_a_block_unless_it_is_to_be_measured() {
         (Verdict::Same, &[Reason::IdenticalCode][..])
     );
     assert_eq!((trusted.measured, order(&world).as_str()), (None, ""));
-    let plan = DuelPlan { case: "case", mode: Mode::Cold, thresholds: &thresholds(), identical: Identical::Measure };
+    let plan = DuelPlan {
+        case: "case",
+        mode: Mode::Cold,
+        thresholds: &thresholds(),
+        identical: Identical::Measure,
+        pairs: None,
+    };
     assert!(run_duel(&mut base, &mut candidate, &plan, &GO).unwrap().measured.is_some());
 }
 
@@ -265,5 +272,5 @@ fn seconds_and_steps_are_never_compared() {
     candidate.unit = Unit::Steps;
     let outcome = duel(&mut base, &mut candidate, "case", Mode::Cold, &thresholds(), &GO);
     let error = outcome.expect_err("units differ").to_string();
-    assert!(error.contains("base counts Seconds and candidate Steps"), "{error}");
+    assert!(error.contains("base counts seconds and candidate steps"), "{error}");
 }

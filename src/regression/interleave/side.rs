@@ -1,7 +1,8 @@
 //! What takes turns.
 
 use crate::backend::telemetry::TelemetryFacts;
-use crate::regression::worker::{Block, BlockRequest, CodeIdentity, Worker, WorkerError};
+use crate::operation::CodeIdentity;
+use crate::regression::worker::{Block, BlockRequest, Worker, WorkerError};
 
 /// One of the two that are compared.
 pub trait Side {

@@ -43,7 +43,7 @@ pub enum DuelError {
     Side(#[from] SideError),
     #[error("stopped; run the command again to measure the case")]
     Interrupted,
-    #[error("{base} counts {base_unit:?} and {candidate} {candidate_unit:?}; give both the same --device")]
+    #[error("{base} counts {} and {candidate} {}; give both the same --device", base_unit.name(), candidate_unit.name())]
     UnitsDiffer { base: String, base_unit: Unit, candidate: String, candidate_unit: Unit },
 }
 

@@ -97,6 +97,15 @@ pub enum Unit {
     Steps,
 }
 
+impl Unit {
+    pub const fn name(self) -> &'static str {
+        match self {
+            Unit::Seconds => "seconds",
+            Unit::Steps => "steps",
+        }
+    }
+}
+
 /// The samples of one block.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Block {
