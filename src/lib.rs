@@ -5,6 +5,7 @@
 //! prints or exits. ARCHITECTURE.md is the map.
 
 pub mod backend;
+pub mod engine;
 pub mod mlp;
 pub mod operation;
 pub mod profiling;

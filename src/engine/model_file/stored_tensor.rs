@@ -1,0 +1,20 @@
+//! A tensor where it lies in a model's file.
+
+use super::TensorType;
+
+/// A tensor as stored: its bytes are those of the mapped file.
+#[derive(Clone, Copy, Debug)]
+pub struct StoredTensor<'a> {
+    pub name: &'a str,
+    pub tensor_type: TensorType,
+    /// Outermost dimension first: a matrix is `[rows, columns]`, and a row's elements are contiguous.
+    pub shape: &'a [usize],
+    pub bytes: &'a [u8],
+}
+
+impl StoredTensor<'_> {
+    /// Number of elements.
+    pub fn elements(&self) -> usize {
+        self.shape.iter().product()
+    }
+}
