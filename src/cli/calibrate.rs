@@ -18,7 +18,7 @@ use super::failure::{CommandResult, Failure, OrExit};
 use super::interrupt;
 
 /// Where calibrations are kept, and where verdicts look for them.
-const CALIBRATIONS: &str = "reports/calibration";
+pub const CALIBRATIONS: &str = "reports/calibration";
 
 const EXAMPLES: &str = "\
 Two workers with the same kernels are compared with each other. What they differ by is noise: later verdicts of
@@ -184,7 +184,7 @@ fn study_failure(error: StudyError) -> Failure {
 }
 
 /// The exit code of a worker that ended.
-fn worker_failure(error: WorkerError) -> Failure {
+pub fn worker_failure(error: WorkerError) -> Failure {
     let exit = match error.end() {
         Some(ChildEnd::Refused { why: Refusal::WrongResult, .. }) => Exit::WrongResult,
         Some(ChildEnd::Refused { why: Refusal::Unbuildable, .. }) => Exit::Undecided,

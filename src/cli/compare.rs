@@ -1,4 +1,4 @@
-//! `hipgauge compare`: a verdict on every case of two runs.
+//! `hipgauge compare`: a verdict on every case of two runs, or of two commits, folders or programs measured in turns.
 
 use std::path::{Path, PathBuf};
 
@@ -7,27 +7,40 @@ use hipgauge::regression::comparison::{
     Comparison, ComparisonError, ComparisonOptions, Conclusion, compare_runs, comparison_csv, comparison_json,
     comparison_markdown, write_comparison,
 };
+use hipgauge::regression::live::{LiveRecord, Place};
 use hipgauge::report::RunData;
 
-use super::arguments::ThresholdArguments;
+use super::arguments::{CommitArguments, DeviceArguments, ModeName, SelectionArguments, ThresholdArguments};
 use super::comparison_printer::{print_agreement, print_comparison};
 use super::exit_code::Exit;
 use super::failure::{CommandResult, Failure, OrExit};
+use super::live::{LiveRequest, LiveStage, exit_of_live, live_failure, tell_end};
 use super::output::Stdout;
 use super::report;
 
 const EXAMPLES: &str = "\
+A side is a run directory (it has a run.json), a commit, branch or tag of the repository (--repository), a folder of
+kernels (.hip files in it or one folder down), or a hipgauge program. A name that means two of them is refused; run:,
+commit:, kernels: or program: in front of it says which. Two runs are compared by their files. Other sides are measured
+now, in turns on one device (A B B A ...), each in a process of its own: the cases of --suite or --case, right first,
+then how fast. Of a commit its kernels are measured by this program, from a private copy; with --build its own program.
+Nothing in the checkout is touched. Code that is identical on both sides is SAME without being measured.
+
 Verdicts: SLOWER and FASTER are clear of noise and larger than what matters; SAME is within it; AMBIGUOUS lies
 between; UNDERPOWERED could not have told. docs/methodology.md explains the rules, and --format json every code.
 
 Ends with 2 if a result is wrong that was right, 1 if a case is slower, 125 if one that ran before gives nothing
-now, 4 if the runs have no case in common, else 0; --strict makes cases without a verdict 125.
+now or a commit does not build, 3 if the device gives up, 4 if there is no case in common, 130 if stopped, else 0;
+--strict makes cases without a verdict 125.
 
 Examples:
   hipgauge compare reports/before reports/after
   hipgauge compare reports/before reports/after --all --out comparison
   hipgauge compare reports/before reports/after --format markdown >> \"$GITHUB_STEP_SUMMARY\"
-  hipgauge compare reports/one reports/two --agreement     do two runs of one program agree?";
+  hipgauge compare reports/one reports/two --agreement     do two runs of one program agree?
+  hipgauge compare main HEAD --suite quick --device hip:0
+  hipgauge compare v1.2 kernels:kernels --op rms_norm      a tag against the kernels as they lie here
+  hipgauge compare v1.2 HEAD --build 'cargo build --release' --program target/release/hipgauge";
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
 enum Format {
@@ -43,17 +56,15 @@ enum Format {
 
 #[derive(Args, Debug)]
 #[command(after_help = EXAMPLES)]
+#[command(mut_arg("kernels", |kernels| kernels.help("The folder of kernels inside of each commit [default: kernels]")))]
 pub struct Arguments {
-    /// Run directory to compare with
+    /// What to compare with: a run directory, a commit, a folder of kernels or a program
     #[arg(value_name = "BASE")]
-    base: PathBuf,
+    base: String,
 
-    /// Run directory to judge
+    /// What to judge: the same
     #[arg(value_name = "CANDIDATE")]
-    candidate: PathBuf,
-
-    #[command(flatten)]
-    thresholds: ThresholdArguments,
+    candidate: String,
 
     /// Show every case, not only those that changed or have no verdict
     #[arg(long)]
@@ -70,32 +81,106 @@ pub struct Arguments {
     /// Also write comparison.csv, .json, .md and .html into this folder
     #[arg(long, value_name = "DIR")]
     out: Option<PathBuf>,
+
+    #[command(flatten)]
+    thresholds: ThresholdArguments,
+
+    /// Measure in this mode only; may be repeated [default: both; on host cold]
+    #[arg(long = "mode", value_name = "MODE", help_heading = "Measurement")]
+    modes: Vec<ModeName>,
+
+    #[command(flatten)]
+    selection: SelectionArguments,
+
+    #[command(flatten)]
+    device: DeviceArguments,
+
+    #[command(flatten)]
+    commits: CommitArguments,
 }
 
 pub fn run(arguments: &Arguments) -> CommandResult {
-    let (base, candidate) = (load(&arguments.base)?, load(&arguments.candidate)?);
-    let comparison = compare(&base, &candidate, &arguments.thresholds)?;
+    let read = |text: &str| Place::read(text, &arguments.commits.repository).or_exit(Exit::Usage);
+    let sides = [read(&arguments.base)?, read(&arguments.candidate)?];
+    if let [Place::Run(base), Place::Run(candidate)] = &sides {
+        arguments.refuse_measuring()?;
+        let comparison = compare(&load(base)?, &load(candidate)?, &arguments.thresholds)?;
+        return show(arguments, &comparison, exit_of(comparison.conclusion(arguments.thresholds.strict)));
+    }
+    measure(arguments, [&sides[0], &sides[1]])
+}
+
+/// Measures both sides in turns.
+fn measure(arguments: &Arguments, sides: [&Place; 2]) -> CommandResult {
+    if arguments.agreement {
+        return Err(Failure::usage("--agreement is of two run directories; leave it out"));
+    }
+    let named = [(sides[0], &*arguments.base), (sides[1], &*arguments.candidate)];
+    for (place, name) in named {
+        if let Place::Run(_) = place {
+            return Err(Failure::usage(format!(
+                "{name} is a run directory and the other side is not; compare two runs, or measure against one with \
+                 `hipgauge gate --baseline {name}`"
+            )));
+        }
+    }
+    let stage = LiveStage::prepare(LiveRequest {
+        selection: &arguments.selection,
+        device: &arguments.device,
+        commits: &arguments.commits,
+        thresholds: &arguments.thresholds,
+        modes: &arguments.modes,
+        programs_read: arguments.format != Format::Human,
+    })?;
+    let mut field = stage.field(stage.contestants(named)?);
+    let LiveRecord { comparison, end } =
+        stage.measure(&mut field, &stage.cases()).map_err(|error| live_failure(error, sides))?;
+    tell_end(&end, &comparison);
+    show(arguments, &comparison, exit_of_live(comparison.conclusion(arguments.thresholds.strict), &end))
+}
+
+/// Writes and prints a comparison.
+fn show(arguments: &Arguments, comparison: &Comparison, exit: Exit) -> CommandResult {
     let strict = arguments.thresholds.strict;
     if let Some(folder) = &arguments.out {
-        write_comparison(&comparison, strict, folder).map_err(report::failure)?;
+        write_comparison(comparison, strict, folder).map_err(report::failure)?;
     }
     let mut stdout = Stdout::new();
     if arguments.agreement {
-        print_agreement(&comparison, &mut stdout).or_exit(Exit::HarnessFault)?;
+        print_agreement(comparison, &mut stdout).or_exit(Exit::HarnessFault)?;
         return Ok(if comparison.agreement.is_empty() { Exit::NothingRan } else { Exit::Good });
     }
     match arguments.format {
-        Format::Human => print_comparison(&comparison, arguments.all, &mut stdout),
-        Format::Json => stdout.line(comparison_json(&comparison, strict)),
-        Format::Csv => stdout.line(comparison_csv(&comparison).trim_end()),
-        Format::Markdown => stdout.line(comparison_markdown(&comparison)),
+        Format::Human => print_comparison(comparison, arguments.all, &mut stdout),
+        Format::Json => stdout.line(comparison_json(comparison, strict)),
+        Format::Csv => stdout.line(comparison_csv(comparison).trim_end()),
+        Format::Markdown => stdout.line(comparison_markdown(comparison)),
     }
     .or_exit(Exit::HarnessFault)?;
     if let (Format::Human, Some(folder)) = (arguments.format, &arguments.out) {
         let page = folder.join("comparison.html");
         stdout.line(format!("comparison: {}", page.display())).or_exit(Exit::HarnessFault)?;
     }
-    Ok(exit_of(comparison.conclusion(strict)))
+    Ok(exit)
+}
+
+impl Arguments {
+    /// Two runs were measured before: what chooses cases or a device would do nothing.
+    fn refuse_measuring(&self) -> Result<(), Failure> {
+        let given = [
+            ("--mode", !self.modes.is_empty()),
+            ("--device", self.device.device != "auto"),
+            ("--kernels", self.device.kernels.is_some()),
+            ("--build", self.commits.build.is_some()),
+        ];
+        let chosen = self.selection.first_given();
+        match given.iter().find(|(_, given)| *given).map(|(name, _)| *name).or(chosen) {
+            Some(name) => Err(Failure::usage(format!(
+                "{name} says how to measure, and two run directories were measured before; leave it out"
+            ))),
+            None => Ok(()),
+        }
+    }
 }
 
 /// Reads a run directory.

@@ -3,7 +3,9 @@
 use std::io;
 
 use comfy_table::{CellAlignment, Table, presets};
-use hipgauge::regression::comparison::{ComparedCase, Comparison, OutcomeKind, interval_text, shift_text, value_text};
+use hipgauge::regression::comparison::{
+    ComparedCase, Comparison, OutcomeKind, interval_text, share_text, shift_text, value_text,
+};
 use hipgauge::regression::decision::{Reason, Verdict};
 
 use super::output::{BAD, FAINT, GOOD, NOTE, STRONG, Stdout, styled};
@@ -79,6 +81,7 @@ fn case_table(cases: &[&ComparedCase]) -> Table {
         "verdict",
         "shift",
         "95 % interval",
+        "detectable",
         "base",
         "candidate",
         "why",
@@ -91,13 +94,14 @@ fn case_table(cases: &[&ComparedCase]) -> Table {
             case.decision.verdict.to_string(),
             shift_text(case.decision.shift),
             interval_text(case.decision.interval),
+            share_text(case.decision.least_detectable),
             value_text(&case.base, case.unit),
             value_text(&case.candidate, case.unit),
             case.reason_codes(),
             case.static_text(),
         ]);
     }
-    for column in table.column_iter_mut().skip(3).take(4) {
+    for column in table.column_iter_mut().skip(3).take(5) {
         column.set_cell_alignment(CellAlignment::Right);
     }
     table

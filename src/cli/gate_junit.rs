@@ -40,7 +40,7 @@ fn outcome_status(outcome: &Outcome) -> TestCaseStatus {
     let mut status = match outcome.kind {
         OutcomeKind::NowWrong => TestCaseStatus::non_success(NonSuccessKind::Failure),
         OutcomeKind::NoLongerRuns | OutcomeKind::NoLongerMeasured => TestCaseStatus::non_success(NonSuccessKind::Error),
-        OutcomeKind::WrongInBoth => TestCaseStatus::skipped(),
+        OutcomeKind::WrongInBoth | OutcomeKind::RunsInNeither => TestCaseStatus::skipped(),
         OutcomeKind::NowRight => return TestCaseStatus::success(),
     };
     status.set_message(outcome.kind.title());

@@ -21,6 +21,8 @@ mod inspect;
 mod interrupt;
 mod kernel_table;
 mod list;
+mod live;
+mod live_printer;
 mod measured_run;
 mod merge;
 mod operation_kernels;

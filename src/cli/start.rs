@@ -22,6 +22,7 @@ Examples:
   hipgauge list --operations                     what is computed, with formulas and parameters
   hipgauge exec rms_norm --in x.safetensors --out y.safetensors --check
   hipgauge compare reports/before reports/after  what became slower, faster or wrong
+  hipgauge compare main HEAD --suite quick       the same of two commits, measured in turns
   hipgauge devices                               what can run kernels here
 ";
 
@@ -45,7 +46,7 @@ enum Command {
     Bisect(bisect::Arguments),
     /// Draw a run's report again, from its files alone
     Report(report::Arguments),
-    /// Compare two runs case by case: what is slower, faster, the same or wrong now
+    /// Compare two runs, commits, folders of kernels or programs: what is slower, faster, the same or wrong now
     Compare(compare::Arguments),
     /// Hold the kernels against a baseline: right and not slower, in one exit code for CI
     Gate(gate::Arguments),

@@ -9,6 +9,7 @@ pub mod gate;
 pub mod grading;
 pub mod injection;
 pub mod interleave;
+pub mod live;
 pub mod repository;
 mod static_difference;
 pub mod trend;

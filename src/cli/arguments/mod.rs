@@ -1,5 +1,6 @@
 //! Groups of arguments that several commands share; each is flattened into a command with `#[command(flatten)]`.
 
+mod commits;
 mod device;
 mod limits;
 mod measurement;
@@ -7,6 +8,7 @@ mod output;
 mod selection;
 mod threshold;
 
+pub use commits::CommitArguments;
 pub use device::{DeviceArguments, Switch};
 pub use limits::{LimitArguments, seconds};
 pub use measurement::{MeasurementArguments, ModeName};

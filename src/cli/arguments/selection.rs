@@ -67,6 +67,20 @@ impl SelectionArguments {
         }
     }
 
+    /// The first argument that was given of these.
+    pub fn first_given(&self) -> Option<&'static str> {
+        let given = [
+            ("--suite", !self.suites.is_empty()),
+            ("--case", !self.cases.is_empty()),
+            ("--filter", !self.filters.is_empty()),
+            ("--op", !self.operations.is_empty()),
+            ("--dtype", !self.dtypes.is_empty()),
+            ("--partition", self.partition.is_some()),
+            ("--seed", self.seed != 0),
+        ];
+        given.into_iter().find_map(|(name, given)| given.then_some(name))
+    }
+
     /// The suites that were named, or the default one.
     pub fn suite_names(&self) -> Vec<&str> {
         if self.suites.is_empty() && self.cases.is_empty() {

@@ -12,8 +12,8 @@ pub struct ThresholdArguments {
     #[arg(long, value_name = "SHARE", default_value = DEFAULT_LEAST_EFFECT, value_parser = share)]
     pub least_effect: f64,
 
-    /// Relative change that comparisons of a case with itself stay below 99.9 % of the time here [default: assumed,
-    /// 2% between runs]
+    /// Relative change that comparisons of a case with itself stay below 99.9 % of the time here [default: of sides
+    /// measured in turns what `hipgauge calibrate` learned, else assumed: 1.5%, between runs 2%]
     #[arg(long, value_name = "SHARE", value_parser = share)]
     pub noise: Option<f64>,
 

@@ -21,4 +21,5 @@ pub use observation::{Cost, CostUnit, Effort, Grader, GraderError, Observation, 
 pub use record::{Conclusion, Confirmation, Ends, Record, Step};
 pub use search::{Next, Outcome, Search, steps_for};
 pub use session::{Event, Keeper, SessionError, run_search};
+pub(in crate::regression) use state::quoted;
 pub use state::{Environment, Question, State, StateError, StateFile};

@@ -37,15 +37,15 @@ impl AgreementRow {
         Self { operation: operation.to_string(), mode, cases: 0, close: 0, intervals: 0, covering: 0, largest: 0.0 }
     }
 
-    fn add(&mut self, case: &ComparedCase) {
-        let difference = (case.candidate.median / case.base.median - 1.0).abs();
+    fn add(&mut self, case: &ComparedCase, (base, candidate): (f64, f64)) {
+        let difference = (candidate / base - 1.0).abs();
         self.cases += 1;
         self.close += usize::from(difference <= CLOSE);
         self.largest = self.largest.max(difference);
-        for (side, other) in [(&case.base, &case.candidate), (&case.candidate, &case.base)] {
+        for (side, other) in [(&case.base, candidate), (&case.candidate, base)] {
             if let Some(interval) = side.interval {
                 self.intervals += 1;
-                self.covering += usize::from(interval.contains(other.median));
+                self.covering += usize::from(interval.contains(other));
             }
         }
     }
@@ -76,15 +76,16 @@ impl Agreement {
     pub fn of(cases: &[ComparedCase]) -> Self {
         let mut rows: BTreeMap<(Mode, String), AgreementRow> = BTreeMap::new();
         let mut totals: BTreeMap<Mode, AgreementRow> = BTreeMap::new();
-        let long = |case: &&ComparedCase| {
-            case.unit == Unit::Microseconds && case.base.median.max(case.candidate.median) > LEAST_US
-        };
-        for case in cases.iter().filter(long) {
+        for case in cases.iter().filter(|case| case.unit == Unit::Microseconds) {
+            let Some(medians) = case.base.median.zip(case.candidate.median) else { continue };
+            if medians.0.max(medians.1) <= LEAST_US {
+                continue;
+            }
             let mode = case.mode;
             rows.entry((mode, case.operation.clone()))
                 .or_insert_with(|| AgreementRow::new(&case.operation, mode))
-                .add(case);
-            totals.entry(mode).or_insert_with(|| AgreementRow::new("all", mode)).add(case);
+                .add(case, medians);
+            totals.entry(mode).or_insert_with(|| AgreementRow::new("all", mode)).add(case, medians);
         }
         Self { rows: rows.into_values().chain(totals.into_values()).collect() }
     }

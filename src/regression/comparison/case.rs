@@ -2,10 +2,11 @@
 
 use serde::Serialize;
 
+use crate::backend::KernelAttributes;
 use crate::profiling::Mode;
 use crate::profiling::statistics::Interval;
 use crate::regression::StaticDifference;
-use crate::regression::decision::Decision;
+use crate::regression::decision::{Decision, Pair};
 
 /// What the values of a case are.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
@@ -29,14 +30,16 @@ impl Unit {
 /// One side of a case.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize)]
 pub struct SideValue {
-    /// In the case's unit.
-    pub median: f64,
+    /// In the case's unit; `None` where nothing was measured, because both sides run the same code.
+    pub median: Option<f64>,
     /// 95 % interval of the median, where there is one.
     pub interval: Option<Interval>,
     /// Samples that count, or pairs.
     pub n: u64,
     /// Core clock while it was measured, MHz.
     pub clock_mhz: Option<f64>,
+    /// What driver and compiled code say of the case's kernels; empty on the emulator.
+    pub attributes: KernelAttributes,
 }
 
 /// Samples of both sides in the case's unit, in the order taken.
@@ -58,6 +61,9 @@ pub struct ComparedCase {
     pub decision: Decision,
     /// What changed about the compiled kernels; empty on the emulator, and in runs from before it was kept.
     pub statics: Vec<StaticDifference>,
+    /// Medians of neighbouring blocks in the case's unit, in the order taken; empty for two runs.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub pairs: Vec<Pair>,
     /// The decision of a second measurement, where one was made to confirm the first.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub confirmation: Option<Decision>,

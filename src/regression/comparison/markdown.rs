@@ -6,7 +6,7 @@ use crate::regression::decision::Verdict;
 
 use super::case::ComparedCase;
 use super::outcome::OutcomeKind;
-use super::text::{interval_text, shift_text, value_text};
+use super::text::{interval_text, share_text, shift_text, value_text};
 use super::whole::Comparison;
 
 /// Rows of one table beyond this many are counted, not shown: a comment holds 65,536 characters.
@@ -77,16 +77,17 @@ pub fn comparison_markdown(comparison: &Comparison) -> String {
 }
 
 fn table(line: &mut impl FnMut(&str), cases: &[&ComparedCase]) {
-    line("| case | mode | verdict | shift | 95 % interval | base | candidate | why | compiled code |");
-    line("|---|---|---|--:|--:|--:|--:|---|---|");
+    line("| case | mode | verdict | shift | 95 % interval | detectable | base | candidate | why | compiled code |");
+    line("|---|---|---|--:|--:|--:|--:|--:|---|---|");
     for case in cases.iter().take(MOST_ROWS) {
         line(&format!(
-            "| {} | {} | {} | {} | {} | {} | {} | {} | {} |",
+            "| {} | {} | {} | {} | {} | {} | {} | {} | {} | {} |",
             code(&case.case),
             case.mode,
             case.decision.verdict,
             shift_text(case.decision.shift),
             interval_text(case.decision.interval),
+            share_text(case.decision.least_detectable),
             value_text(&case.base, case.unit),
             value_text(&case.candidate, case.unit),
             case.reason_codes(),

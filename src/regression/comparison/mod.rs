@@ -1,4 +1,4 @@
-//! Two sides compared over many cases: from run directories to a verdict on each case, and what is written of it.
+//! Two sides compared over many cases: a verdict on each case, and what is written of it.
 
 mod agreement;
 mod case;
@@ -11,6 +11,7 @@ mod json;
 mod markdown;
 mod outcome;
 mod page;
+mod paired;
 mod runs;
 mod side;
 mod text;
@@ -30,9 +31,10 @@ pub use error::ComparisonError;
 pub use files::{ComparisonFiles, write_comparison};
 pub use json::comparison_json;
 pub use markdown::comparison_markdown;
+pub(in crate::regression) use outcome::kind as outcome_kind;
 pub use outcome::{Outcome, OutcomeKind};
 pub use page::comparison_page;
 pub use runs::{ComparisonOptions, NoiseSource, compare_runs};
 pub use side::SideInfo;
-pub use text::{interval_text, shift_text, value_text};
-pub use whole::{Comparison, Conclusion};
+pub use text::{interval_text, share_text, shift_text, value_text};
+pub use whole::{Comparison, Conclusion, Method};

@@ -18,16 +18,19 @@ pub enum OutcomeKind {
     /// Measured before, and right now, but without an acceptable measurement.
     NoLongerMeasured,
     WrongInBoth,
+    /// Without a result on both sides: it does not build, or does not fit.
+    RunsInNeither,
     /// Wrong or not running before, right now.
     NowRight,
 }
 
 impl OutcomeKind {
-    pub const ALL: [OutcomeKind; 5] = [
+    pub const ALL: [OutcomeKind; 6] = [
         OutcomeKind::NowWrong,
         OutcomeKind::NoLongerRuns,
         OutcomeKind::NoLongerMeasured,
         OutcomeKind::WrongInBoth,
+        OutcomeKind::RunsInNeither,
         OutcomeKind::NowRight,
     ];
 
@@ -37,6 +40,7 @@ impl OutcomeKind {
             OutcomeKind::NoLongerRuns => "no longer runs",
             OutcomeKind::NoLongerMeasured => "no longer measured",
             OutcomeKind::WrongInBoth => "wrong in both",
+            OutcomeKind::RunsInNeither => "runs in neither",
             OutcomeKind::NowRight => "right now",
         }
     }
@@ -77,11 +81,13 @@ fn ran(status: Status) -> bool {
     matches!(status, Status::Passed | Status::Failed)
 }
 
-fn kind(then: Option<Status>, now: Status) -> Option<OutcomeKind> {
+/// How correctness changed, where that is worth a line.
+pub(in crate::regression) fn kind(then: Option<Status>, now: Status) -> Option<OutcomeKind> {
     match (then, now) {
         (Some(Status::Failed), Status::Failed) => Some(OutcomeKind::WrongInBoth),
         (_, Status::Failed) => Some(OutcomeKind::NowWrong),
         (Some(Status::Passed | Status::Failed), Status::Errored) => Some(OutcomeKind::NoLongerRuns),
+        (Some(Status::Errored), Status::Errored) => Some(OutcomeKind::RunsInNeither),
         (Some(Status::Failed | Status::Errored), Status::Passed) => Some(OutcomeKind::NowRight),
         _ => None,
     }

@@ -7,7 +7,8 @@ use crate::regression::decision::{Reason, Verdict};
 use super::case::ComparedCase;
 use super::distribution::distribution_svg;
 use super::outcome::OutcomeKind;
-use super::text::{interval_text, shift_text, value_text};
+use super::paired::paired_svg;
+use super::text::{interval_text, share_text, shift_text, value_text};
 use super::whole::Comparison;
 
 /// Cases beyond this many get no picture; their rows stay.
@@ -106,6 +107,7 @@ fn case_table(title: &str, cases: &[&ComparedCase]) -> Markup {
                     thead {
                         tr {
                             th { "case" } th { "mode" } th { "verdict" } th.num { "shift" } th.num { "95 % interval" }
+                            th.num { "detectable" }
                             th.num { "base" } th.num { "candidate" } th.num { "p" } th { "why" } th { "compiled code" }
                         }
                     }
@@ -125,6 +127,7 @@ fn row(case: &ComparedCase) -> Markup {
             td class=(decision.verdict) { (decision.verdict) }
             td.num { (shift_text(decision.shift)) }
             td.num { (interval_text(decision.interval)) }
+            td.num { (share_text(decision.least_detectable)) }
             td.num { (value_text(&case.base, case.unit)) }
             td.num { (value_text(&case.candidate, case.unit)) }
             td.num { @if let Some(p) = decision.p_value { (format!("{p:.1e}")) } }
@@ -135,7 +138,7 @@ fn row(case: &ComparedCase) -> Markup {
 }
 
 fn picture(case: &ComparedCase) -> Markup {
-    let svg = case.distributions.as_ref().and_then(distribution_svg);
+    let svg = case.distributions.as_ref().and_then(distribution_svg).or_else(|| paired_svg(case));
     html! {
         @if let Some(svg) = svg {
             figure {

@@ -18,7 +18,7 @@ use super::comparability::differing_conditions;
 use super::error::ComparisonError;
 use super::outcome::outcomes;
 use super::side::SideInfo;
-use super::whole::Comparison;
+use super::whole::{Comparison, Method};
 
 /// Knows how much comparisons of a case with itself vary on this machine.
 pub trait NoiseSource {
@@ -77,6 +77,7 @@ pub fn compare_runs(
         .into_iter()
         .flat_map(|run| run.warnings.iter().map(|warning| format!("{}: {warning}", run.path.display())));
     Ok(Comparison {
+        method: Method::Runs,
         base: SideInfo::of_run(base),
         candidate: SideInfo::of_run(candidate),
         forced,
@@ -109,6 +110,7 @@ fn compare_case(
         candidate: side(now, unit),
         decision: Decision::unmeasured(Verdict::Same, Reason::IdenticalCode),
         statics: static_differences(&then.attributes(), &now.attributes()),
+        pairs: Vec::new(),
         confirmation: None,
         distributions: None,
     };
@@ -130,9 +132,18 @@ fn compare_case(
 }
 
 fn side(row: &Measurement, unit: Unit) -> SideValue {
+    let attributes = row.attributes();
     match (unit, row.steps) {
-        (Unit::Steps, Some(steps)) => SideValue { median: steps as f64, interval: None, n: 1, clock_mhz: None },
-        _ => SideValue { median: row.median_us, interval: row.interval_us(), n: row.n, clock_mhz: clock(row) },
+        (Unit::Steps, Some(steps)) => {
+            SideValue { median: Some(steps as f64), interval: None, n: 1, clock_mhz: None, attributes }
+        }
+        _ => SideValue {
+            median: Some(row.median_us),
+            interval: row.interval_us(),
+            n: row.n,
+            clock_mhz: clock(row),
+            attributes,
+        },
     }
 }
 

@@ -7,11 +7,11 @@ use crate::report::RunData;
 /// Where one side's numbers come from.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct SideInfo {
-    /// A run directory, a commit or a program.
+    /// A run directory, or a commit, folder or program as it was asked for.
     pub name: String,
-    /// UTC, RFC 3339; empty where there was no run.
+    /// When measuring began: UTC, RFC 3339.
     pub started: String,
-    /// Git commit of the program, empty when it was built outside of a checkout.
+    /// The commit that was measured; of a run the commit of its program. Empty where there is none.
     pub commit: String,
     /// Whether that checkout had uncommitted changes.
     pub dirty: bool,

@@ -14,9 +14,15 @@ pub fn interval_text(interval: Option<Interval>) -> String {
     interval.map_or(String::new(), |ends| format!("{:+.1} to {:+.1} %", 100.0 * ends.low, 100.0 * ends.high))
 }
 
-/// A median with its unit: `12.34 µs`, `5120 steps`.
+/// `1.5 %`, without a sign; a dash where there is none.
+pub fn share_text(share: Option<f64>) -> String {
+    share.map_or("–".to_string(), |share| format!("{:.1} %", 100.0 * share))
+}
+
+/// A median with its unit: `12.34 µs`, `5120 steps`; a dash where nothing was measured.
 pub fn value_text(value: &SideValue, unit: Unit) -> String {
-    let number = match (unit, value.median) {
+    let Some(median) = value.median else { return "–".to_string() };
+    let number = match (unit, median) {
         (Unit::Steps, steps) => format!("{steps:.0}"),
         (Unit::Microseconds, us) if us >= 100.0 => format!("{us:.1}"),
         (Unit::Microseconds, us) if us >= 10.0 => format!("{us:.2}"),

@@ -11,9 +11,20 @@ use super::case::ComparedCase;
 use super::outcome::{Outcome, OutcomeKind};
 use super::side::SideInfo;
 
+/// How the sides were measured.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Method {
+    /// Each by itself, at times of their own.
+    Runs,
+    /// In turns on one device.
+    Interleaved,
+}
+
 /// Two sides over all their common cases.
 #[derive(Clone, Debug, PartialEq, Serialize)]
 pub struct Comparison {
+    pub method: Method,
     pub base: SideInfo,
     pub candidate: SideInfo,
     /// Conditions that differ although the sides were compared; empty unless it was forced.
@@ -42,7 +53,8 @@ pub enum Conclusion {
     Slower,
     /// The sides have no case in common.
     NothingComparable,
-    /// A case that ran before gives nothing now; or, where that is asked for, a case without a verdict.
+    /// A case that ran before gives nothing now; or no case gave something on both sides; or, where that is asked for, a
+    /// case without a verdict.
     Undecided,
     Good,
 }
@@ -69,16 +81,17 @@ impl Comparison {
     /// `strict`: whether AMBIGUOUS and UNDERPOWERED cases leave the whole undecided.
     pub fn conclusion(&self, strict: bool) -> Conclusion {
         let any = |kind| self.outcomes_of(kind).next().is_some();
+        let nothing = self.cases.is_empty() && self.judged_in_both == 0;
+        let lost = any(OutcomeKind::NoLongerRuns) || any(OutcomeKind::NoLongerMeasured);
+        let open = strict && self.cases.iter().any(|case| !case.decision.verdict.is_decided());
         if any(OutcomeKind::NowWrong) {
             Conclusion::Wrong
         } else if self.count(Verdict::Slower) > 0 {
             Conclusion::Slower
-        } else if any(OutcomeKind::NoLongerRuns) || any(OutcomeKind::NoLongerMeasured) {
+        } else if lost || open || (nothing && !self.outcomes.is_empty()) {
             Conclusion::Undecided
-        } else if self.cases.is_empty() && self.judged_in_both == 0 {
+        } else if nothing {
             Conclusion::NothingComparable
-        } else if strict && self.cases.iter().any(|case| !case.decision.verdict.is_decided()) {
-            Conclusion::Undecided
         } else {
             Conclusion::Good
         }
@@ -87,7 +100,13 @@ impl Comparison {
     /// One sentence, the worst first.
     pub fn headline(&self) -> String {
         let mut parts = Vec::new();
-        for kind in [OutcomeKind::NowWrong, OutcomeKind::NoLongerRuns, OutcomeKind::NoLongerMeasured] {
+        let told = [
+            OutcomeKind::NowWrong,
+            OutcomeKind::NoLongerRuns,
+            OutcomeKind::NoLongerMeasured,
+            OutcomeKind::RunsInNeither,
+        ];
+        for kind in told {
             match self.outcomes_of(kind).count() {
                 0 => {}
                 count => parts.push(format!("{count} {}", kind.title())),
@@ -129,8 +148,12 @@ impl Comparison {
             .map(|case| case.decision.threshold)
             .collect();
         let largest = assumed.iter().copied().reduce(f64::max)?;
+        let between = match self.method {
+            Method::Runs => "noise between runs was never calibrated",
+            Method::Interleaved => "noise between processes was not calibrated here (`hipgauge calibrate`)",
+        };
         Some(format!(
-            "{} of {} cases: noise between runs was never calibrated, so changes of up to {:.1} % are not called changes",
+            "{} of {} cases: {between}, so changes of up to {:.1} % are not called changes",
             assumed.len(),
             self.cases.len(),
             100.0 * largest

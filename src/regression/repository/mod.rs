@@ -14,5 +14,5 @@ pub use cache::Cache;
 pub use error::RepositoryError;
 pub use git::Git;
 pub use order::commit_positions;
-pub use range::{Measured, read_history};
+pub use range::{Measured, read_commit, read_history};
 pub use snapshot::snapshot;

@@ -54,13 +54,26 @@ pub fn read_history(
     outside.dedup();
     let mut around = Vec::new();
     for id in &outside {
-        let subject = git.run(&["rev-list", "--max-count=1", "--no-commit-header", "--format=%s", id])?;
-        let subject = subject.trim_end().to_string();
+        let subject = subject_of(git, id)?;
         around.push(Commit { id: id.clone(), subject, parents: Vec::new(), measured: None });
     }
     name_measured(git, measured, commits.iter_mut().chain(around.iter_mut()).collect())?;
     let good = around.iter().find(|commit| commit.id == good).cloned().expect("it was just read");
     Ok(History::new(good, commits, around)?)
+}
+
+/// Reads one commit by any of its names. Its parents are left out.
+pub fn read_commit(git: &Git, name: &str, measured: &Measured) -> Result<Commit, RepositoryError> {
+    let id = git.resolve(name)?;
+    let subject = subject_of(git, &id)?;
+    let mut commit = Commit { id, subject, parents: Vec::new(), measured: None };
+    name_measured(git, measured, vec![&mut commit])?;
+    Ok(commit)
+}
+
+fn subject_of(git: &Git, id: &str) -> Result<String, RepositoryError> {
+    let subject = git.run(&["rev-list", "--max-count=1", "--no-commit-header", "--format=%s", id])?;
+    Ok(subject.trim_end().to_string())
 }
 
 fn advice(git: &Git, good: &str, bad: &str) -> Result<String, RepositoryError> {

@@ -68,6 +68,11 @@ impl ChildEnd {
     pub fn is_fatal(&self) -> bool {
         !matches!(self, ChildEnd::Refused { .. })
     }
+
+    /// Whether its program does not seem to be a hipgauge of this version.
+    pub fn is_foreign(&self) -> bool {
+        matches!(self, ChildEnd::Exited { .. } | ChildEnd::Garbled { .. } | ChildEnd::WrongProtocol { .. })
+    }
 }
 
 impl fmt::Display for ChildEnd {
