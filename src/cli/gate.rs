@@ -4,42 +4,50 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 use clap::Args;
-use hipgauge::profiling::Mode;
-use hipgauge::regression::comparison::{Comparison, Conclusion, OutcomeKind, comparison_json, write_comparison};
-use hipgauge::regression::gate::{AllowList, CalendarDate, Contest, GateReport, gate_markdown, run_gate};
-use hipgauge::report::{RunData, RunRecord};
+use hipgauge::regression::comparison::{comparison_json, write_comparison};
+use hipgauge::regression::gate::{AllowList, CalendarDate, GateReport, gate_markdown};
+use hipgauge::regression::live::Place;
 use serde_json::json;
 
-use super::arguments::{OutputFormat, ThresholdArguments};
-use super::compare::{compare, exit_of, load};
+use super::arguments::{CommitArguments, OutputFormat, ThresholdArguments};
 use super::comparison_printer::print_comparison;
 use super::exit_code::Exit;
 use super::failure::{CommandResult, Failure, OrExit};
 use super::gate_junit::write_junit;
-use super::measured_run::{MeasuredRun, measured_run};
+use super::gate_live::gate_in_turns;
+use super::gate_run::gate_of_run;
+use super::measured_run::MeasuredRun;
 use super::output::{BAD, GOOD, NOTE, Stdout, styled};
 use super::report;
 
 const EXAMPLES: &str = "\
-Runs the baseline's suites (or the cases asked for) with the kernels of this program, as `hipgauge run` does, and
-compares. A case that comes out slower is measured a second time, and counts only if it is slower again.
+Against a run: runs the baseline's suites (or the cases asked for) with the kernels of this program, as `hipgauge run`
+does, and compares. Against a commit, branch or tag: measures the kernels of the working tree (or --candidate) and those
+of the commit in turns, as `hipgauge compare` does, which tells smaller changes and needs no run from before. A case that
+comes out slower is measured a second time, and counts only if it is slower again.
 
 Ends with 2 if a result is wrong that was right, 1 if a case is slower and not allowed, 125 if a case that ran before
-gives nothing now (with --strict also for cases without a verdict), 4 if there was nothing to compare, else 0.
-An allowance accepts a slow-down until a day, never a wrong result. One that has ended is an error.
+gives nothing now or a side cannot be built (with --strict also for cases without a verdict), 3 if the device gives up,
+4 if there was nothing to compare, 130 if stopped, else 0. git bisect takes 0 for good, 1 to 4 for bad, 125 for skip,
+and stops at 130; README.md has a wrapper that stops at 3 and 4, too. An allowance accepts a slow-down until a day, never a wrong result. One that has ended is an error.
 
 Examples:
+  hipgauge gate --baseline origin/main --device hip:0 --junit gate.xml --markdown \"$GITHUB_STEP_SUMMARY\"
+  hipgauge gate --baseline v1.2 --candidate HEAD --suite ci --allow 'top_k/*=exact ties cost a pass until 2026-12-31'
   hipgauge run --suite quick --out baseline
-  hipgauge gate --baseline baseline --junit gate.xml --markdown \"$GITHUB_STEP_SUMMARY\"
-  hipgauge gate --baseline baseline --allow 'top_k/*=exact ties cost a pass until 2026-12-31'
-  git bisect run sh -c 'cargo build --release || exit 125; target/release/hipgauge gate --baseline /tmp/base --strict'";
+  hipgauge gate --baseline baseline --junit gate.xml
+  git bisect run hipgauge gate --baseline v1.2 --case rms_norm/bf16/2048x4096/normal --device hip:0";
 
 #[derive(Args, Debug)]
 #[command(after_help = EXAMPLES)]
 pub struct Arguments {
-    /// Run directory to hold the kernels of this program against
-    #[arg(long, value_name = "RUN")]
-    baseline: PathBuf,
+    /// What to hold the candidate against: a run directory, a commit, branch or tag, a folder of kernels or a program
+    #[arg(long, value_name = "RUN|COMMIT")]
+    pub baseline: String,
+
+    /// What to judge, where the baseline is no run [default: the kernels of the working tree, as they lie there]
+    #[arg(long, value_name = "COMMIT")]
+    pub candidate: Option<String>,
 
     /// Accept that cases are slower: 'case-glob=reason until 2026-12-31'; may be repeated
     #[arg(long, value_name = "TEXT")]
@@ -54,44 +62,72 @@ pub struct Arguments {
     markdown: Option<PathBuf>,
 
     #[command(flatten)]
-    thresholds: ThresholdArguments,
+    pub thresholds: ThresholdArguments,
 
     #[command(flatten)]
-    run: MeasuredRun,
+    pub run: MeasuredRun,
+
+    #[command(flatten)]
+    pub commits: CommitArguments,
 }
 
 pub fn run(arguments: &Arguments) -> CommandResult {
-    let baseline = load(&arguments.baseline)?;
     let today = CalendarDate::today();
     let allow = AllowList::read(&arguments.allow, arguments.allow_file.as_deref(), today).or_exit(Exit::Usage)?;
-    let mut run = arguments.run.clone();
-    let junit = run.output.junit.take();
-    let folder = run.measurement.folder("gate");
-    run.measurement.keep_in(&folder);
-    select_as(&mut run, &baseline);
-    let mut contest = RunContest {
-        baseline: &baseline,
-        run,
-        folder: &folder,
-        thresholds: &arguments.thresholds,
-        measured: Exit::Good,
+    let baseline = Place::read(&arguments.baseline, &arguments.commits.repository).or_exit(Exit::Usage)?;
+    let folder = arguments.run.measurement.folder("gate");
+    let (report, exit) = match &baseline {
+        Place::Run(path) => {
+            arguments.refuse_commits()?;
+            match gate_of_run(path, &arguments.run, &folder, &arguments.thresholds, &allow) {
+                Ok(ended) => ended,
+                Err(ended) => return ended,
+            }
+        }
+        _ => {
+            arguments.refuse_sampling()?;
+            gate_in_turns(arguments, &baseline, &allow)?
+        }
     };
-    let report = match run_gate(&mut contest, &allow) {
-        Ok(report) => report,
-        Err(Stop::Ended(exit)) => return Ok(exit),
-        Err(Stop::Failed(failure)) => return Err(failure),
-    };
+    finish(arguments, &report, exit, &folder)
+}
+
+impl Arguments {
+    /// The kernels of a run's gate are those of this program or of --kernels.
+    fn refuse_commits(&self) -> Result<(), Failure> {
+        let given = [("--candidate", self.candidate.is_some()), ("--build", self.commits.build.is_some())];
+        match given.iter().find(|(_, given)| *given) {
+            Some((name, _)) => Err(Failure::usage(format!(
+                "{name} is for a baseline that is a commit, and {} is a run; take other kernels with --kernels",
+                self.baseline
+            ))),
+            None => Ok(()),
+        }
+    }
+
+    /// Sides that are measured in turns stop when they can tell.
+    fn refuse_sampling(&self) -> Result<(), Failure> {
+        match self.run.measurement.first_limit().or(self.run.limits.first_given()) {
+            Some(name) => Err(Failure::usage(format!(
+                "{name} is for a baseline that is a run; sides measured in turns stop when they can tell: leave it out"
+            ))),
+            None => Ok(()),
+        }
+    }
+}
+
+/// Writes and prints what the gate found.
+fn finish(arguments: &Arguments, report: &GateReport, exit: Exit, folder: &Path) -> CommandResult {
     let strict = arguments.thresholds.strict;
-    let exit = exit_of_gate(&report, contest.measured, strict);
-    write_comparison(&report.comparison, strict, &folder).map_err(report::failure)?;
-    if let Some(file) = &junit {
-        write_junit(&report, file)?;
+    write_comparison(&report.comparison, strict, folder).map_err(report::failure)?;
+    if let Some(file) = &arguments.run.output.junit {
+        write_junit(report, file)?;
     }
     if let Some(file) = &arguments.markdown {
-        append(file, &gate_markdown(&report, strict))?;
+        append(file, &gate_markdown(report, strict))?;
     }
     match arguments.run.output.format {
-        OutputFormat::Human => print(&report, exit, &folder)?,
+        OutputFormat::Human => print(report, exit, folder)?,
         OutputFormat::Json => {
             let mut document = comparison_json(&report.comparison, strict);
             document["conclusion"] = json!(report.conclusion(strict));
@@ -103,92 +139,6 @@ pub fn run(arguments: &Arguments) -> CommandResult {
         }
     }
     Ok(exit)
-}
-
-/// The cases of the baseline, where the command line names none: its suites as they are now, with its seed; else,
-/// where it had been given single cases, those.
-fn select_as(run: &mut MeasuredRun, baseline: &RunData) {
-    let selection = &mut run.selection;
-    if !selection.suites.is_empty() || !selection.cases.is_empty() {
-        return;
-    }
-    let RunRecord { selection: then, .. } = &baseline.record;
-    if then.suites.is_empty() {
-        // These ids have the seed in them.
-        selection.cases = baseline.verdicts.iter().map(|verdict| verdict.case.clone()).collect();
-    } else {
-        selection.suites.clone_from(&then.suites);
-        if selection.seed == 0 {
-            selection.seed = then.seed.unwrap_or(0);
-        }
-    }
-}
-
-/// What ends a gate before it has a conclusion.
-enum Stop {
-    /// Ctrl-C, or nothing that could be run; the run has said why.
-    Ended(Exit),
-    Failed(Failure),
-}
-
-impl From<Failure> for Stop {
-    fn from(failure: Failure) -> Self {
-        Stop::Failed(failure)
-    }
-}
-
-/// The kernels of this program against a run directory.
-struct RunContest<'a> {
-    baseline: &'a RunData,
-    run: MeasuredRun,
-    folder: &'a Path,
-    thresholds: &'a ThresholdArguments,
-    /// How the first run ended.
-    measured: Exit,
-}
-
-impl RunContest<'_> {
-    fn measure(&self, run: &MeasuredRun, folder: &Path, tell: bool) -> Result<(Comparison, Exit), Stop> {
-        let exit = measured_run(run, tell)?;
-        if matches!(exit, Exit::Interrupted | Exit::HarnessFault | Exit::NothingRan) {
-            return Err(Stop::Ended(exit));
-        }
-        Ok((compare(self.baseline, &load(folder)?, self.thresholds)?, exit))
-    }
-}
-
-impl Contest for RunContest<'_> {
-    type Error = Stop;
-
-    fn compare(&mut self) -> Result<Comparison, Stop> {
-        let (comparison, exit) = self.measure(&self.run, self.folder, true)?;
-        self.measured = exit;
-        Ok(comparison)
-    }
-
-    fn compare_again(&mut self, cases: &[(String, Mode)]) -> Result<Comparison, Stop> {
-        let mut again = self.run.clone();
-        let folder = self.folder.join("again");
-        again.measurement.keep_in(&folder);
-        again.selection.suites.clear();
-        again.selection.seed = 0;
-        again.selection.cases = cases.iter().map(|(case, _)| case.clone()).collect();
-        again.selection.cases.dedup();
-        Ok(self.measure(&again, &folder, false)?.0)
-    }
-}
-
-/// The worst of what was compared and what could not be measured. A case whose timed launches were wrong has no
-/// measurement, so the run's own end tells it apart from one that was only not measured.
-fn exit_of_gate(report: &GateReport, measured: Exit, strict: bool) -> Exit {
-    let lost = report.comparison.outcomes_of(OutcomeKind::NoLongerMeasured).next().is_some();
-    match (report.conclusion(strict), measured) {
-        (Conclusion::Wrong, _) => Exit::WrongResult,
-        (_, Exit::WrongResult) if lost => Exit::WrongResult,
-        (Conclusion::Slower, _) => Exit::Slower,
-        (_, Exit::Undecided | Exit::NotReproducible) => Exit::Undecided,
-        (conclusion, _) => exit_of(conclusion),
-    }
 }
 
 fn append(file: &Path, text: &str) -> Result<(), Failure> {

@@ -34,10 +34,10 @@ pub struct MeasuredRun {
     pub selection: SelectionArguments,
 
     #[command(flatten)]
-    device: DeviceArguments,
+    pub device: DeviceArguments,
 
     #[command(flatten)]
-    limits: LimitArguments,
+    pub limits: LimitArguments,
 
     #[command(flatten)]
     pub measurement: MeasurementArguments,

@@ -17,6 +17,8 @@ mod exit_code;
 mod failure;
 mod gate;
 mod gate_junit;
+mod gate_live;
+mod gate_run;
 mod inspect;
 mod interrupt;
 mod kernel_table;

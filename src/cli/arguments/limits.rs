@@ -29,6 +29,13 @@ pub struct LimitArguments {
 }
 
 impl LimitArguments {
+    /// The first argument that was given of these.
+    pub fn first_given(&self) -> Option<&'static str> {
+        let given =
+            [("--jobs", self.jobs.is_some()), ("--fail-fast", self.fail_fast), ("--timeout", self.timeout.is_some())];
+        given.into_iter().find_map(|(name, given)| given.then_some(name))
+    }
+
     /// Cases in work at a time. By default so few on a GPU that as many of the largest case fit in half of the
     /// machine's memory; the emulator's cases are small.
     pub fn jobs(&self, device: &DeviceInfo, cases: &[SelectedCase]) -> NonZeroUsize {

@@ -57,6 +57,17 @@ pub struct MeasurementArguments {
 }
 
 impl MeasurementArguments {
+    /// The modes that were named.
+    pub fn modes(&self) -> &[ModeName] {
+        &self.modes
+    }
+
+    /// The first argument that was given of those that limit sampling.
+    pub fn first_limit(&self) -> Option<&'static str> {
+        let given = [("--time-limit", self.time_limit.is_some()), ("--time-budget", self.time_budget.is_some())];
+        given.into_iter().find_map(|(name, given)| given.then_some(name))
+    }
+
     /// The folder that was asked for, or a new one under `reports/`.
     pub fn directory(&self, device: &DeviceInfo) -> PathBuf {
         self.folder(&device.id)

@@ -53,6 +53,15 @@ impl Git {
         &self.directory
     }
 
+    /// The top of the checkout that the folder is in.
+    pub fn top(&self) -> Result<PathBuf, RepositoryError> {
+        let mut command = Command::new("git");
+        clean_environment(&mut command);
+        command.arg("-C").arg(&self.folder).args(["rev-parse", "--show-toplevel"]);
+        let output = self.finish(command, "rev-parse --show-toplevel", &[])?;
+        Ok(PathBuf::from(text(&output).trim_end_matches('\n')))
+    }
+
     /// The hash of a commit.
     pub fn resolve(&self, revision: &str) -> Result<String, RepositoryError> {
         let wanted = format!("{revision}^{{commit}}");
