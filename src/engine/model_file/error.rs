@@ -36,4 +36,17 @@ pub enum ModelFileError {
 
     #[error("{}: `{key}` is {found}, not {wanted}; convert the model again", path.display())]
     WrongType { path: PathBuf, key: String, found: &'static str, wanted: &'static str },
+
+    /// Something that a model may have and that would change what it says, were it left out.
+    #[error("{}: {what} is {found}; supported: {supported}", path.display())]
+    Unsupported { path: PathBuf, what: String, found: String, supported: String },
+
+    #[error("{}: {what} is missing; convert or download the model again", path.display())]
+    Missing { path: PathBuf, what: String },
+
+    #[error("{}: {problem}; convert or download the model again", path.display())]
+    Inconsistent { path: PathBuf, problem: String },
+
+    #[error("{}: tensor `{tensor}` is {found:?}, but the configuration asks for {wanted:?}; convert the model again", path.display())]
+    Shape { path: PathBuf, tensor: String, found: Vec<usize>, wanted: Vec<usize> },
 }

@@ -1,12 +1,11 @@
 //! A mapped GGUF model, of one file or of several parts.
 
 use std::collections::{BTreeMap, HashMap};
-use std::fs::{self, File};
-use std::io;
 use std::path::Path;
 
 use memmap2::Mmap;
 
+use super::super::mapped_file::map_file;
 use super::super::{ModelFileError, StoredTensor};
 use super::cursor::{Cursor, Flaw};
 use super::metadata::Metadata;
@@ -53,7 +52,7 @@ impl GgufFile {
         let mut shards = Vec::with_capacity(paths.len());
         let mut places = HashMap::new();
         for (number, path) in paths.iter().enumerate() {
-            let map = map(path)?;
+            let map = map_file(path)?;
             let header = parse_header(path, &map)?;
             check_split(path, &header.entries, number, paths.len())?;
             let tensors = tensors(path, &map, &header)?;
@@ -81,7 +80,12 @@ impl GgufFile {
         let paths = shard_paths(path)
             .ok_or_else(|| shard_error(path, "the name is that of a part beyond the number of parts"))?;
         let first = &paths[0];
-        Ok(Metadata::new(first.clone(), parse_header(first, &map(first)?)?.entries))
+        Ok(Metadata::new(first.clone(), parse_header(first, &map_file(first)?)?.entries))
+    }
+
+    /// The first file.
+    pub fn path(&self) -> &Path {
+        self.metadata.path()
     }
 
     pub fn metadata(&self) -> &Metadata {
@@ -117,18 +121,6 @@ fn shard_error(path: &Path, problem: impl Into<String>) -> ModelFileError {
 fn damaged(path: &Path, flaw: Flaw) -> ModelFileError {
     let place = format!("byte {}", flaw.offset);
     ModelFileError::Damaged { path: path.to_path_buf(), place, problem: flaw.problem }
-}
-
-fn map(path: &Path) -> Result<Mmap, ModelFileError> {
-    let unreadable = |source| ModelFileError::Unreadable { path: path.to_path_buf(), source };
-    // Asked before opening, because opening a pipe would wait for a writer.
-    if !fs::metadata(path).map_err(unreadable)?.is_file() {
-        return Err(unreadable(io::Error::new(io::ErrorKind::InvalidInput, "not a regular file")));
-    }
-    let file = File::open(path).map_err(unreadable)?;
-    // SAFETY: the map is read-only and private to this value. That nobody cuts or rewrites the file while it is mapped
-    // is up to whoever runs the program, as with every engine that maps its weights; llama.cpp asks the same.
-    unsafe { Mmap::map(&file) }.map_err(unreadable)
 }
 
 fn parse_header(path: &Path, bytes: &[u8]) -> Result<Header, ModelFileError> {

@@ -1,7 +1,7 @@
 //! The metadata of a GGUF file, by key.
 
 use std::collections::BTreeMap;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use super::super::ModelFileError;
 use super::metadata_value::{MetadataArray, MetadataValue};
@@ -17,6 +17,11 @@ pub struct Metadata {
 impl Metadata {
     pub(super) fn new(path: PathBuf, entries: BTreeMap<String, MetadataValue>) -> Self {
         Self { path, entries }
+    }
+
+    /// The file that the metadata came from.
+    pub fn path(&self) -> &Path {
+        &self.path
     }
 
     /// The value of that key, whatever its type.
