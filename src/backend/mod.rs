@@ -28,7 +28,8 @@ pub mod telemetry;
 pub use allocation_ledger::{AllocationLedger, LiveAllocation};
 pub use buffer::{Buffer, BufferStorage};
 pub use code_object::{
-    AmdCodeObjects, AmdKernel, AmdOccupancy, CodeObjectError, amd_occupancy, known_amd_architectures,
+    AmdCodeObjects, AmdKernel, AmdOccupancy, CodeObjectError, amd_device_on_paper, amd_occupancy, amd_wave_size,
+    known_amd_architectures,
 };
 pub use device::{Device, Event, FENCE_BYTES, FENCE_PATTERN, FenceViolation, Graph};
 pub use discovery::{Attempt, BackendSurvey, survey};

@@ -1,9 +1,10 @@
 //! `hipgauge bisect`: which commit did it?
 
 use std::path::{Path, PathBuf};
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
 use clap::{Args, ValueEnum};
+use hipgauge::operation::Case;
 use hipgauge::profiling::Mode;
 use hipgauge::registry::OPERATIONS;
 use hipgauge::regression::bisect::report::{headline, write_report};
@@ -12,21 +13,19 @@ use hipgauge::regression::bisect::{
     run_campaign, steps_for,
 };
 use hipgauge::regression::decision::Thresholds;
-use hipgauge::regression::grading::{CommitGrader, Measurement, Source};
-use hipgauge::regression::repository::{Cache, Git, Measured, Recipe, RepositoryError, read_history};
-use hipgauge::regression::worker::{Hello, Target, Worker, WorkerError, WorkerLimits};
+use hipgauge::regression::grading::{CodeGrader, CommitGrader, Measurement};
+use hipgauge::regression::repository::{Git, Measured, RepositoryError, read_history};
+use hipgauge::regression::worker::WorkerLimits;
 use hipgauge::report::UtcTime;
 use hipgauge::suite::parse_case_id;
 
-use super::arguments::{DEFAULT_LEAST_EFFECT, DeviceArguments, OutputFormat, Switch, seconds, share};
+use super::arguments::{CommitArguments, DEFAULT_LEAST_EFFECT, DeviceArguments, OutputFormat, share};
+use super::bisect_place::LookingPlace;
 use super::bisect_printer::BisectPrinter;
 use super::exit_code::Exit;
 use super::failure::{CommandResult, Failure, OrExit};
 use super::interrupt;
 use super::output::Stdout;
-
-/// The folder of kernels in a commit, unless another is named.
-const KERNELS: &str = "kernels";
 
 const EXAMPLES: &str = "\
 The program stays the same and only what is measured varies: the kernels of each commit, from a private copy. Nothing in
@@ -40,6 +39,7 @@ tell nothing or the culprit does not show the change beside its parent.
 Examples:
   hipgauge bisect --good v1.2 --bad HEAD --case rms_norm/bf16/2048x4096/normal --device hip:0
   hipgauge bisect --good v1.2 --bad HEAD --case top_k/f32/16x32768/k=50/normal --regress correctness
+  hipgauge bisect --good v1.2 --bad HEAD --case top_k/f32/16x32768/k=50/normal --regress spills --arch gfx942
   hipgauge bisect --good v1.2 --bad HEAD --case swiglu/f16/64x8192/normal --dry-run      how many steps, how long
   hipgauge bisect --good v1.2 --bad HEAD --case swiglu/f16/64x8192/normal \\
       --build 'cargo build --release' --program target/release/hipgauge";
@@ -68,6 +68,7 @@ enum ModeName {
 
 #[derive(Args, Debug)]
 #[command(after_help = EXAMPLES)]
+#[command(mut_arg("kernels", |kernels| kernels.help("The folder of kernels inside of each commit [default: kernels]")))]
 pub struct Arguments {
     /// A commit from before the change
     #[arg(long, value_name = "REVISION")]
@@ -105,26 +106,6 @@ pub struct Arguments {
     #[arg(long)]
     dry_run: bool,
 
-    /// The repository
-    #[arg(long, value_name = "DIR", default_value = ".")]
-    repo: PathBuf,
-
-    /// Build each commit's own program with this shell command instead of taking its kernels
-    #[arg(long, value_name = "COMMAND", requires = "program")]
-    build: Option<String>,
-
-    /// The program that --build makes, from the top of the commit
-    #[arg(long, value_name = "PATH", requires = "build")]
-    program: Option<PathBuf>,
-
-    /// Give a build up after this many seconds
-    #[arg(long, value_name = "SECONDS", value_parser = seconds, default_value = "3600", requires = "build")]
-    build_timeout: Duration,
-
-    /// Keep private copies, builds and searches here [default: the user's cache directory]
-    #[arg(long, value_name = "DIR")]
-    cache: Option<PathBuf>,
-
     /// Write the report into this folder [default: a folder of the cache]
     #[arg(long, value_name = "DIR")]
     out: Option<PathBuf>,
@@ -146,12 +127,20 @@ pub struct Arguments {
     #[arg(long, value_name = "SHARE", value_parser = share, help_heading = "Measurement")]
     noise: Option<f64>,
 
+    /// Read the code of each commit's kernels as compiled for this AMD architecture (gfx942, …) instead of asking a device:
+    /// no GPU is needed. For spills, registers and code-size
+    #[arg(long, value_name = "GFX", help_heading = "Device", conflicts_with_all = ["device", "build", "wave", "schedule"])]
+    pub arch: Option<String>,
+
     #[command(flatten)]
-    device: DeviceArguments,
+    pub device: DeviceArguments,
+
+    #[command(flatten)]
+    pub commits: CommitArguments,
 }
 
 impl Arguments {
-    fn regress(&self) -> Regress {
+    pub fn regress(&self) -> Regress {
         match self.regress {
             RegressName::Perf => Regress::Perf,
             RegressName::Correctness => Regress::Correctness,
@@ -168,82 +157,46 @@ impl Arguments {
         }
     }
 
-    /// The folder of kernels in each commit, as git names it.
-    fn kernels(&self) -> Result<String, Failure> {
-        let Some(folder) = &self.device.kernels else { return Ok(KERNELS.to_string()) };
-        let plain = folder.components().all(|part| matches!(part, std::path::Component::Normal(_)));
-        match folder.to_str().map(|text| text.trim_end_matches('/')) {
-            Some(text) if plain && !text.is_empty() && !text.contains('\n') => Ok(text.to_string()),
-            _ => Err(Failure::usage(format!(
-                "--kernels {} must be the folder's path inside of each commit, such as {KERNELS}",
-                folder.display()
-            ))),
-        }
-    }
-
     fn measured(&self) -> Result<Measured, Failure> {
-        if self.build.is_some() {
+        if self.commits.build.is_some() {
             return Ok(Measured::Everything);
         }
-        self.kernels().map(Measured::Folder)
+        self.commits.kernels(&self.device).map(Measured::Folder)
     }
 
-    /// The arguments of a worker, with the device that `--device auto` stands for.
-    fn device_words(&self, device: &str) -> Vec<String> {
-        let mut words = vec!["--device".to_string(), device.to_string()];
-        let mut add = |flag: &str, value: String| words.extend([flag.to_string(), value]);
-        if let Some(wave) = self.device.wave {
-            add("--wave", wave.threads().to_string());
-        }
-        if let Some(schedule) = &self.device.schedule {
-            add("--schedule", schedule.to_string());
-        }
-        if let Some(check) = self.device.memory_check {
-            add("--memory-check", if check == Switch::On { "on" } else { "off" }.to_string());
-        }
-        words
+    fn parsed_cases(&self) -> Result<Vec<Case>, Failure> {
+        self.cases.iter().map(|text| parse_case_id(text, OPERATIONS).or_exit(Exit::Usage)).collect()
     }
 
-    /// Ids as `list` prints them, so that a spelling is no other question.
-    fn case_ids(&self) -> Result<Vec<String>, Failure> {
-        let id = |text: &String| parse_case_id(text, OPERATIONS).map(|case| case.id()).or_exit(Exit::Usage);
-        self.cases.iter().map(id).collect()
-    }
-
-    fn question(&self, history: &History, cases: Vec<String>, device: &str) -> Result<Question, Failure> {
-        let repo = self.repo.canonicalize().or_exit_with(Exit::Usage, || format!("--repo {}", self.repo.display()))?;
-        let build = self.build.clone().zip(self.program.as_ref().map(|program| program.display().to_string()));
+    /// `device` are the arguments that choose where commits are looked at.
+    fn question(&self, history: &History, cases: &[Case], device: Vec<String>) -> Result<Question, Failure> {
+        let CommitArguments { repository, build, program, .. } = &self.commits;
+        let repo =
+            repository.canonicalize().or_exit_with(Exit::Usage, || format!("--repo {}", repository.display()))?;
+        let build = build.clone().zip(program.as_ref().map(|program| program.display().to_string()));
         Ok(Question {
             repository: repo.display().to_string(),
             good: history.good().id.clone(),
             bad: history.bad().id.clone(),
             first_parent: self.first_parent,
-            kernels: if build.is_some() { None } else { Some(self.kernels()?) },
+            kernels: if build.is_some() { None } else { Some(self.commits.kernels(&self.device)?) },
             build,
             regress: self.regress(),
             inverted: self.invert,
             every: self.every,
-            cases,
+            // As `list` prints them, so that a spelling is no other question.
+            cases: cases.iter().map(Case::id).collect(),
             mode: self.mode().to_string(),
             least_effect: self.least_effect,
             noise: self.noise,
-            device: self.device_words(device),
+            device,
         })
-    }
-
-    fn source(&self, git: Git, cache: Cache, device: Vec<String>) -> Result<Source, Failure> {
-        let recipe = self.build.clone().zip(self.program.clone()).map(|(command, program)| Recipe {
-            command,
-            program,
-            limit: self.build_timeout,
-        });
-        Ok(Source { git, cache, recipe, kernels: self.kernels()?, device })
     }
 }
 
 pub fn run(arguments: &Arguments) -> CommandResult {
-    let cases = arguments.case_ids()?;
-    let git = Git::open(&arguments.repo).or_exit(Exit::Usage)?;
+    let cases = arguments.parsed_cases()?;
+    let git = Git::open(&arguments.commits.repository).or_exit(Exit::Usage)?;
     let measured = arguments.measured()?;
     let history =
         read_history(&git, &arguments.good, &arguments.bad, arguments.first_parent, &measured).or_exit(Exit::Usage)?;
@@ -253,49 +206,33 @@ pub fn run(arguments: &Arguments) -> CommandResult {
             return Err(Failure::usage(format!("{} has no folder {folder}; {advice}", end.short())));
         }
     }
-    let root = arguments.cache.clone().unwrap_or_else(Cache::default_root);
-    let cache = Cache::open(&root).or_exit(Exit::Usage)?;
-    let hello = greet(&arguments.device_words(&arguments.device.device))?;
-    let question = arguments.question(&history, cases, &hello.device.id)?;
+    let cache = arguments.commits.cache()?;
+    let place = LookingPlace::find(arguments)?;
+    let question = arguments.question(&history, &cases, place.words.clone())?;
     let (folder, _claim) = cache.claim(&format!("searches/{}", question.key())).map_err(repository_failure)?;
     let stop = interrupt::watch()?;
-    let source = arguments.source(git, cache, question.device.clone())?;
-    let measurement = Measurement {
-        regress: question.regress,
-        cases: question.cases.clone(),
-        mode: arguments.mode(),
-        thresholds: Thresholds::new(question.least_effect, question.noise),
-        limits: WorkerLimits::default(),
+    let source = arguments.commits.source(&arguments.device, place.words)?;
+    let mut grader: Box<dyn Grader> = match place.code {
+        Some((architecture, objects)) => {
+            Box::new(CodeGrader::new(source, (architecture, objects), question.regress, cases, stop))
+        }
+        None => {
+            let measurement = Measurement {
+                regress: question.regress,
+                cases: question.cases.clone(),
+                mode: arguments.mode(),
+                thresholds: Thresholds::new(question.least_effect, question.noise),
+                limits: WorkerLimits::default(),
+            };
+            Box::new(CommitGrader::new(source, measurement, stop))
+        }
     };
-    let mut grader = CommitGrader::new(source, measurement, stop);
     if arguments.dry_run {
-        return dry_run(&history, &mut grader, &hello);
+        return dry_run(&history, grader.as_mut(), &place.name);
     }
     let file = StateFile::new(folder.join("state.json"));
-    let state = begin(arguments, &file, question, environment(&hello))?;
-    search(arguments, &history, &mut grader, state, &file, &folder)
-}
-
-/// Asks a worker of this very program what the device is.
-fn greet(device: &[String]) -> Result<Hello, Failure> {
-    let target = Target::this_program("this program", None, device.to_vec()).or_exit(Exit::HarnessFault)?;
-    let worker = Worker::start(&target, &WorkerLimits::default());
-    let worker = worker.map_err(|error: WorkerError| Failure::new(Exit::NotReproducible, error))?;
-    Ok(worker.hello().clone())
-}
-
-fn environment(hello: &Hello) -> Environment {
-    let device = &hello.device;
-    let dirty = if hello.build.dirty { " with uncommitted changes" } else { "" };
-    let facts = [
-        ("hipgauge", format!("{} {}{dirty}", hello.build.version, hello.build.commit)),
-        ("device", format!("{} {}", device.id, device.name)),
-        ("architecture", device.architecture.clone()),
-        ("driver", device.driver_version.clone()),
-        ("runtime", device.runtime_version.clone()),
-        ("compiler", device.compiler.clone()),
-    ];
-    Environment { facts: facts.into_iter().map(|(name, value)| (name.to_string(), value)).collect() }
+    let state = begin(arguments, &file, question, place.environment)?;
+    search(arguments, &history, grader.as_mut(), state, &file, &folder)
 }
 
 /// The kept search if `--resume` asks for it, or a new one.
@@ -383,7 +320,7 @@ fn exit_of(conclusion: Option<&Conclusion>) -> Exit {
 }
 
 /// Measures the good end beside itself, and says how long a search would take.
-fn dry_run(history: &History, grader: &mut dyn Grader, hello: &Hello) -> CommandResult {
+fn dry_run(history: &History, grader: &mut dyn Grader, place: &str) -> CommandResult {
     let start = Instant::now();
     let good = history.good();
     match grader.observe(good, good, Effort::Step) {
@@ -398,7 +335,7 @@ fn dry_run(history: &History, grader: &mut dyn Grader, hello: &Hello) -> Command
     let mut stdout = Stdout::new();
     let lines = [
         format!("{} commits, {} of them change what is measured", history.commits().len(), history.candidates()),
-        format!("about {steps} steps after the ends, then the culprit beside its parent, on {}", hello.device.id),
+        format!("about {steps} steps after the ends, then the culprit beside its parent, on {place}"),
         format!("one step took {seconds:.1} s here, build included: about {total:.0} s in all"),
     ];
     lines.iter().try_for_each(|line| stdout.line(line)).or_exit(Exit::HarnessFault)?;

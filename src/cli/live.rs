@@ -115,7 +115,7 @@ impl<'a> LiveStage<'a> {
 }
 
 /// Asks a worker of this very program what the device is.
-fn greet(device: &[String]) -> Result<Hello, Failure> {
+pub fn greet(device: &[String]) -> Result<Hello, Failure> {
     let target = Target::this_program("this program", None, device.to_vec()).or_exit(Exit::HarnessFault)?;
     Ok(Worker::start(&target, &WorkerLimits::default()).map_err(worker_failure)?.hello().clone())
 }

@@ -5,6 +5,7 @@
 mod annotate;
 mod arguments;
 mod bisect;
+mod bisect_place;
 mod bisect_printer;
 mod budget_report;
 mod calibrate;

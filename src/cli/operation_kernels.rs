@@ -1,6 +1,6 @@
 //! Which kernels an operation launches, found by planning cases and launching none.
 
-use hipgauge::backend::{BackendKind, DeviceInfo, KernelId};
+use hipgauge::backend::{KernelId, amd_device_on_paper};
 use hipgauge::operation::Operation;
 use hipgauge::registry::OPERATIONS;
 use hipgauge::suite::Suite;
@@ -18,7 +18,9 @@ pub fn kernels_of(operation: &'static dyn Operation) -> Result<Vec<KernelId>, Fa
         let suite = Suite::load(name, OPERATIONS).or_exit(Exit::HarnessFault)?;
         for entry in suite.cases.iter().filter(|entry| entry.case.operation.name() == operation.name()) {
             for wave_size in [32, 64] {
-                let plan = operation.plan(&paper_gpu(wave_size), &entry.case.problem).or_exit(Exit::HarnessFault)?;
+                let plan = operation
+                    .plan(&amd_device_on_paper("", wave_size), &entry.case.problem)
+                    .or_exit(Exit::HarnessFault)?;
                 for launch in plan.launches {
                     if !kernels.contains(&launch.kernel) {
                         kernels.push(launch.kernel);
@@ -28,26 +30,4 @@ pub fn kernels_of(operation: &'static dyn Operation) -> Result<Vec<KernelId>, Fa
         }
     }
     Ok(kernels)
-}
-
-/// A GPU to plan for. Its numbers decide how many blocks a launch has, which nobody sees here.
-fn paper_gpu(wave_size: u32) -> DeviceInfo {
-    DeviceInfo {
-        id: "hip:0".to_string(),
-        backend: BackendKind::Hip,
-        name: "a GPU on paper".to_string(),
-        architecture: String::new(),
-        wave_size,
-        multiprocessors: 128,
-        l2_bytes: 4 << 20,
-        last_level_bytes: 0,
-        memory_bytes: 64 << 30,
-        shared_bytes_per_block: 64 << 10,
-        max_threads_per_block: 1024,
-        driver_version: String::new(),
-        runtime_version: String::new(),
-        compiler: String::new(),
-        emulated: false,
-        details: Vec::new(),
-    }
 }

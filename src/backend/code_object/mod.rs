@@ -6,8 +6,10 @@ mod elf_symbols;
 mod error;
 mod occupancy;
 mod offline_compiler;
+mod paper_device;
 
 pub use amd_object::AmdKernel;
 pub use compiled::{AmdCodeObjects, attributes_in};
 pub use error::CodeObjectError;
 pub use occupancy::{AmdOccupancy, amd_occupancy, known_amd_architectures};
+pub use paper_device::{amd_device_on_paper, amd_wave_size};

@@ -35,7 +35,7 @@ pub struct CommitArguments {
     #[arg(long, value_name = "SECONDS", value_parser = seconds, default_value = "3600", requires = "build")]
     pub build_timeout: Duration,
 
-    /// Keep private copies and builds of commits here [default: the user's cache directory]
+    /// Keep private copies, builds and searches of commits here [default: the user's cache directory]
     #[arg(long, value_name = "DIR")]
     pub cache: Option<PathBuf>,
 }

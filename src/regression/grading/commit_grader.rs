@@ -2,7 +2,6 @@
 
 use std::sync::atomic::{AtomicBool, Ordering};
 
-use crate::backend::KernelAttributes;
 use crate::profiling::Mode;
 use crate::profiling::statistics::{median, sorted};
 use crate::regression::bisect::{Commit, Cost, CostUnit, Effort, Grader, GraderError, Observation, Regress};
@@ -11,6 +10,7 @@ use crate::regression::interleave::{DuelError, Role, SideError, Turns};
 use crate::regression::worker::{Unit, Worker, WorkerError, WorkerLimits};
 
 use super::endings::{Ending, judge_ending};
+use super::property::property;
 use super::source::Source;
 
 /// 1.96 / 3.29: noise is given as the bound of 99.9 % of comparisons, intervals are drawn at 95 %.
@@ -258,15 +258,6 @@ fn nothing(of: &str, ending: &Ending) -> Observation {
         Ending::Unmeasurable(_) => "",
     };
     Observation::Nothing { reason: format!("{of}{}{advice}", ending.reason()) }
-}
-
-fn property(regress: Regress, attributes: &KernelAttributes) -> Option<f64> {
-    match regress {
-        Regress::Registers => attributes.registers.map(f64::from),
-        Regress::Spills => attributes.scratch_bytes.map(f64::from),
-        Regress::CodeSize => attributes.code_bytes.map(|bytes| bytes as f64),
-        Regress::Perf | Regress::Correctness => None,
-    }
 }
 
 fn words(decision: &Decision) -> String {
