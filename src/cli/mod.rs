@@ -26,6 +26,7 @@ mod kernel_table;
 mod list;
 mod live;
 mod live_printer;
+mod logits;
 mod measured_run;
 mod merge;
 mod operation_kernels;

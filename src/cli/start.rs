@@ -10,8 +10,8 @@ use super::exit_code::Exit;
 use super::failure::{CommandResult, Failure};
 use super::output::{BAD, styled};
 use super::{
-    annotate, bisect, calibrate, compare, devices, exec, gate, inspect, list, merge, report, run, sweep, trend, verify,
-    worker,
+    annotate, bisect, calibrate, compare, devices, exec, gate, inspect, list, logits, merge, report, run, sweep, trend,
+    verify, worker,
 };
 
 const EXAMPLES: &str = "\
@@ -62,6 +62,8 @@ enum Command {
     List(list::Arguments),
     /// Run one operation on your own tensors
     Exec(exec::Arguments),
+    /// Write what a model says at every position, to hold against another engine
+    Logits(logits::Arguments),
     /// Show registers, shared memory, spills, code size and occupancy of compiled kernels
     Inspect(inspect::Arguments),
     /// List devices, and where each missing backend was looked for
@@ -87,6 +89,7 @@ impl Command {
             Command::Calibrate(arguments) => calibrate::run(arguments),
             Command::List(arguments) => list::run(arguments),
             Command::Exec(arguments) => exec::run(arguments),
+            Command::Logits(arguments) => logits::run(arguments),
             Command::Inspect(arguments) => inspect::run(arguments),
             Command::Devices(arguments) => devices::run(arguments),
             Command::Worker(arguments) => worker::run(arguments),
