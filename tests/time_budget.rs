@@ -84,7 +84,7 @@ fn a_limited_case_has_its_ten_samples_and_names_the_budget_that_stopped_it() {
     assert_eq!(run.measurements.len(), 2);
     for one in &run.measurements {
         assert!(one.n >= 10, "{one:?}");
-        let named = one.stop_reason.starts_with("time budget: ") && one.stop_reason.ends_with("wanted 0.5 %");
+        let named = one.stop_reason.starts_with("time budget: ") && one.stop_reason.ends_with("wanted 0.25 %");
         assert!(named || one.stop_reason == "converged" || one.n == 10_000, "{}", one.stop_reason);
     }
 }

@@ -192,7 +192,7 @@ mod tests {
         let stop = decide(&settings, &noisy, noisy.len(), spent).expect("the budget is spent");
         assert!(matches!(stop, StopReason::OverBudget { .. }), "{stop:?}");
         let text = stop.to_string();
-        assert!(text.starts_with("time budget: ") && text.ends_with(" % standard error, wanted 0.5 %"), "{text}");
+        assert!(text.starts_with("time budget: ") && text.ends_with(" % standard error, wanted 0.25 %"), "{text}");
         assert_eq!(decide(&settings, &noisy, noisy.len(), Duration::from_millis(5)), None);
         assert_eq!(decide(&settings, &[10e-6; 20], 20, spent), Some(StopReason::Converged));
         // The limit of every measurement comes first where both are over.

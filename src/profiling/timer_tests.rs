@@ -69,7 +69,7 @@ fn noise_goes_on_to_the_limit_and_is_named() {
     let (set, _) = measure(&timer, Mode::Cold, None);
     assert_eq!(set.seconds.len(), 40);
     assert!(matches!(set.stop, StopReason::StillNoisy { relative_error, .. } if relative_error > 0.005));
-    assert!(set.stop.to_string().contains("wanted 0.5 %"), "{}", set.stop);
+    assert!(set.stop.to_string().contains("wanted 0.25 %"), "{}", set.stop);
 }
 
 #[test]
