@@ -42,6 +42,28 @@ fn a_calibration_is_kept_where_verdicts_look_for_it() {
 }
 
 #[test]
+fn comparisons_of_runs_look_for_the_calibration_of_their_machine() {
+    let folder = tempfile::tempdir().unwrap();
+    let text = stdout(&hipgauge(folder.path(), &["calibrate", "--case", CASE, "--comparisons", "1"]));
+    let path = text.lines().find_map(|line| line.strip_prefix("calibration: ")).expect("where it is").to_string();
+    for run in ["one", "two"] {
+        stdout(&hipgauge(folder.path(), &["run", "--case", CASE, "--time-limit", "0.001", "--out", run]));
+    }
+    let compare = |more: &[&str]| {
+        let mut command = Command::new(env!("CARGO_BIN_EXE_hipgauge"));
+        let output = command.current_dir(folder.path()).args(["compare", "one", "two"]).args(more).output().unwrap();
+        (output.status.code(), String::from_utf8(output.stderr).unwrap())
+    };
+    assert_eq!(compare(&[]).0, Some(GOOD));
+    // One that cannot be read is no reason to assume something instead.
+    fs::write(folder.path().join(&path), "{").unwrap();
+    let (code, stderr) = compare(&[]);
+    assert!(code == Some(USAGE) && stderr.contains(&path) && stderr.contains("hipgauge calibrate"), "{stderr}");
+    assert_eq!(compare(&["--noise", "1%"]).0, Some(GOOD));
+    assert_eq!(compare(&["--calibrations", "elsewhere"]).0, Some(GOOD));
+}
+
+#[test]
 fn slow_downs_of_known_size_are_found_and_nothing_else_is() {
     let folder = tempfile::tempdir().unwrap();
     let arguments = ["calibrate", "--case", CASE, "--detect", "2,5", "--comparisons", "2", "--processes", "1"];

@@ -5,13 +5,14 @@ use std::time::Instant;
 
 use clap::{Args, ValueEnum};
 use hipgauge::operation::Case;
-use hipgauge::profiling::Mode;
+use hipgauge::profiling::{ComparabilityKeys, Mode};
 use hipgauge::registry::OPERATIONS;
 use hipgauge::regression::bisect::report::{headline, write_report};
 use hipgauge::regression::bisect::{
     Conclusion, Effort, Environment, Grader, GraderError, History, Question, Regress, SessionError, State, StateFile,
     run_campaign, steps_for,
 };
+use hipgauge::regression::comparison::NoiseSource;
 use hipgauge::regression::decision::Thresholds;
 use hipgauge::regression::grading::{CodeGrader, CommitGrader, Measurement};
 use hipgauge::regression::repository::{Git, Measured, RepositoryError, read_history};
@@ -19,8 +20,8 @@ use hipgauge::regression::worker::WorkerLimits;
 use hipgauge::report::UtcTime;
 use hipgauge::suite::parse_case_id;
 
-use super::arguments::{CommitArguments, DEFAULT_LEAST_EFFECT, DeviceArguments, OutputFormat, share};
-use super::bisect_place::LookingPlace;
+use super::arguments::{CalibrationArguments, CommitArguments, DEFAULT_LEAST_EFFECT, DeviceArguments, OutputFormat, share};
+use super::bisect_place::{LookingPlace, LooksAt};
 use super::bisect_printer::BisectPrinter;
 use super::exit_code::Exit;
 use super::failure::{CommandResult, Failure, OrExit};
@@ -122,8 +123,8 @@ pub struct Arguments {
     #[arg(long, value_name = "SHARE", value_parser = share, default_value = DEFAULT_LEAST_EFFECT, help_heading = "Measurement")]
     least_effect: f64,
 
-    /// Relative change that comparisons of the case with itself stay below 99.9 % of the time here [default: assumed,
-    /// 1.5%; the emulator has none]
+    /// Relative change that comparisons of the case with itself stay below 99.9 % of the time here [default: as `hipgauge
+    /// calibrate` learned it, else assumed, 1.5%; the emulator has none]
     #[arg(long, value_name = "SHARE", value_parser = share, help_heading = "Measurement")]
     noise: Option<f64>,
 
@@ -131,6 +132,9 @@ pub struct Arguments {
     /// no GPU is needed. For spills, registers and code-size
     #[arg(long, value_name = "GFX", help_heading = "Device", conflicts_with_all = ["device", "build", "wave", "schedule"])]
     pub arch: Option<String>,
+
+    #[command(flatten, next_help_heading = "Measurement")]
+    calibrations: CalibrationArguments,
 
     #[command(flatten)]
     pub device: DeviceArguments,
@@ -192,6 +196,17 @@ impl Arguments {
             device,
         })
     }
+
+    /// The noise asked for, or the largest that a calibration of the device with these keys knows of the cases. A case that it
+    /// does not know leaves it to the assumption.
+    fn noise_of(&self, cases: &[String], keys: &ComparabilityKeys) -> Result<Option<f64>, Failure> {
+        if self.noise.is_some() {
+            return Ok(self.noise);
+        }
+        let Some(learned) = self.calibrations.find(keys)? else { return Ok(None) };
+        let known: Option<Vec<f64>> = cases.iter().map(|case| learned.noise(case, self.mode())).collect();
+        Ok(known.and_then(|noises| noises.into_iter().reduce(f64::max)))
+    }
 }
 
 pub fn run(arguments: &Arguments) -> CommandResult {
@@ -212,16 +227,17 @@ pub fn run(arguments: &Arguments) -> CommandResult {
     let (folder, _claim) = cache.claim(&format!("searches/{}", question.key())).map_err(repository_failure)?;
     let stop = interrupt::watch()?;
     let source = arguments.commits.source(&arguments.device, place.words)?;
-    let mut grader: Box<dyn Grader> = match place.code {
-        Some((architecture, objects)) => {
+    let mut grader: Box<dyn Grader> = match place.looks_at {
+        LooksAt::Code { architecture, objects } => {
             Box::new(CodeGrader::new(source, (architecture, objects), question.regress, cases, stop))
         }
-        None => {
+        LooksAt::Device(keys) => {
+            let noise = arguments.noise_of(&question.cases, &keys)?;
             let measurement = Measurement {
                 regress: question.regress,
                 cases: question.cases.clone(),
                 mode: arguments.mode(),
-                thresholds: Thresholds::new(question.least_effect, question.noise),
+                thresholds: Thresholds::new(question.least_effect, noise),
                 limits: WorkerLimits::default(),
             };
             Box::new(CommitGrader::new(source, measurement, stop))

@@ -1,6 +1,7 @@
 //! Where `bisect` looks at commits: on a device, or in the code of an architecture.
 
 use hipgauge::backend::{AmdCodeObjects, CodeObjectError};
+use hipgauge::profiling::ComparabilityKeys;
 use hipgauge::regression::bisect::{Environment, Regress};
 use hipgauge::regression::worker::Hello;
 
@@ -17,8 +18,15 @@ pub struct LookingPlace {
     pub words: Vec<String>,
     /// What stays the same over a whole search.
     pub environment: Environment,
-    /// The architecture whose code is read; `None` where commits run on a device.
-    pub code: Option<(String, AmdCodeObjects)>,
+    pub looks_at: LooksAt,
+}
+
+/// What is looked at there.
+pub enum LooksAt {
+    /// Commits run on the device with these keys.
+    Device(ComparabilityKeys),
+    /// Code that is compiled for the architecture, and runs nowhere.
+    Code { architecture: String, objects: AmdCodeObjects },
 }
 
 impl LookingPlace {
@@ -31,7 +39,7 @@ impl LookingPlace {
                 let mut device = arguments.device.clone();
                 device.device.clone_from(&hello.device.id);
                 let (name, environment) = (hello.device.id.clone(), of_device(&hello));
-                Ok(Self { name, words: device.for_worker(), environment, code: None })
+                Ok(Self { name, words: device.for_worker(), environment, looks_at: LooksAt::Device(hello.keys) })
             }
         }
     }
@@ -62,7 +70,7 @@ impl LookingPlace {
             name: architecture.to_string(),
             words: vec!["--arch".to_string(), architecture.to_string()],
             environment: environment(facts),
-            code: Some((architecture.to_string(), objects)),
+            looks_at: LooksAt::Code { architecture: architecture.to_string(), objects },
         })
     }
 }

@@ -11,18 +11,15 @@ use hipgauge::regression::calibration::{Calibration, LearnError, LearnPlan, lear
 use hipgauge::regression::detection::{StudyError, StudyPlan, study};
 use hipgauge::regression::worker::{ChildEnd, Hello, Refusal, Target, Worker, WorkerError, WorkerLimits};
 
-use super::arguments::{DeviceArguments, ModeName, OutputFormat, SelectionArguments, share};
+use super::arguments::{CALIBRATIONS, DeviceArguments, ModeName, OutputFormat, SelectionArguments, share};
 use super::calibration_printer::{CalibrationPrinter, StudyPrinter};
 use super::exit_code::Exit;
 use super::failure::{CommandResult, Failure, OrExit};
 use super::interrupt;
 
-/// Where calibrations are kept, and where verdicts look for them.
-pub const CALIBRATIONS: &str = "reports/calibration";
-
 const EXAMPLES: &str = "\
-Two workers with the same kernels are compared with each other. What they differ by is noise: later verdicts of
-interleaved comparisons on this machine must exceed it.
+Two workers with the same kernels are compared with each other. What they differ by is noise, and so is what one pair
+of workers and the next differ by: later verdicts of `bisect`, `compare` and `gate` on this machine must exceed it.
 
 With --detect, copies of the kernels are made slower on purpose by known sizes, and the table says how many of them
 were found, and how often a difference was found where there is none.
@@ -55,7 +52,7 @@ pub struct Arguments {
           value_parser = clap::value_parser!(u32).range(1..=1000))]
     pairs: u32,
 
-    /// Sets of fresh processes that the comparisons are spread over [default: 2; with --detect: 4]
+    /// Sets of fresh processes that the comparisons are spread over [default: 5; with --detect: 4]
     #[arg(long, value_name = "COUNT", value_parser = clap::value_parser!(u32).range(1..=1000))]
     processes: Option<u32>,
 
@@ -135,7 +132,7 @@ fn calibrate(
         modes: modes(arguments, hello),
         comparisons: arguments.comparisons.unwrap_or(10) as usize,
         pairs: arguments.pairs as usize,
-        processes: arguments.processes.unwrap_or(2) as usize,
+        processes: arguments.processes.unwrap_or(5) as usize,
         least_effect: arguments.least_effect,
     };
     let path = arguments.out.clone().unwrap_or_else(|| default_path(&hello.keys));

@@ -91,13 +91,14 @@ fn alarm_sentence(learned: &Calibration) -> String {
 fn case_table(learned: &Calibration) -> Table {
     let mut table = Table::new();
     table.load_style(presets::UTF8_FULL_CONDENSED);
-    table.set_header(["case", "mode", "typical", "noise", "least detectable", "comparisons", "alarms"]);
+    table.set_header(["case", "mode", "typical", "noise", "between runs", "least detectable", "comparisons", "alarms"]);
     for case in &learned.cases {
         table.add_row([
             case.case.clone(),
             case.mode.to_string(),
             typical(case.typical, case.unit),
             optional_per_cent(case.noise),
+            optional_per_cent(case.noise_between_runs),
             optional_per_cent(case.least_detectable),
             case.shifts.len().to_string(),
             case.alarms.to_string(),

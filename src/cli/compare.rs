@@ -3,8 +3,9 @@
 use std::path::{Path, PathBuf};
 
 use clap::{Args, ValueEnum};
+use hipgauge::regression::calibration::NoiseBetweenRuns;
 use hipgauge::regression::comparison::{
-    Comparison, ComparisonError, ComparisonOptions, Conclusion, compare_runs, comparison_csv, comparison_json,
+    Comparison, ComparisonError, ComparisonOptions, Conclusion, NoiseSource, compare_runs, comparison_csv, comparison_json,
     comparison_markdown, write_comparison,
 };
 use hipgauge::regression::live::{LiveRecord, Place};
@@ -191,7 +192,13 @@ pub fn load(path: &Path) -> Result<RunData, Failure> {
 /// Compares two runs by what the command line asks for.
 pub fn compare(base: &RunData, candidate: &RunData, thresholds: &ThresholdArguments) -> Result<Comparison, Failure> {
     let ThresholdArguments { least_effect, noise, force, .. } = *thresholds;
-    let options = ComparisonOptions { least_effect, noise: &noise, force };
+    let learned = match &candidate.record.conditions {
+        Some(conditions) if noise.is_none() => thresholds.calibrations.find(&conditions.comparability)?,
+        _ => None,
+    };
+    let learned = learned.map(NoiseBetweenRuns);
+    let noise: &dyn NoiseSource = learned.as_ref().map_or(&noise, |learned| learned);
+    let options = ComparisonOptions { least_effect, noise, force };
     compare_runs(base, candidate, &options).map_err(|error| match error {
         ComparisonError::Report(error) => report::failure(error),
         refused @ (ComparisonError::NotComparable { .. } | ComparisonError::EmulatedAgainstReal { .. }) => {

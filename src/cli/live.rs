@@ -4,7 +4,6 @@ use std::path::Path;
 use std::sync::atomic::AtomicBool;
 
 use hipgauge::profiling::Mode;
-use hipgauge::regression::calibration::Calibration;
 use hipgauge::regression::comparison::{Comparison, Conclusion, NoiseSource};
 use hipgauge::regression::interleave::Role;
 use hipgauge::regression::live::{
@@ -14,7 +13,7 @@ use hipgauge::regression::worker::{ChildEnd, Hello, Target, Worker, WorkerError,
 use hipgauge::suite::SelectedCase;
 
 use super::arguments::{CommitArguments, DeviceArguments, ModeName, SelectionArguments, ThresholdArguments};
-use super::calibrate::{CALIBRATIONS, worker_failure};
+use super::calibrate::worker_failure;
 use super::compare::exit_of;
 use super::exit_code::Exit;
 use super::failure::{Failure, OrExit};
@@ -125,13 +124,8 @@ fn noise(thresholds: &ThresholdArguments, hello: &Hello) -> Result<Box<dyn Noise
     if thresholds.noise.is_some() {
         return Ok(Box::new(thresholds.noise));
     }
-    let folder = Path::new(CALIBRATIONS);
-    Ok(match Calibration::find(folder, &hello.keys).or_exit(Exit::Usage)? {
-        Some(found) => {
-            let path = Calibration::path_in(folder, &hello.keys);
-            anstream::eprintln!("{}", styled(FAINT, format!("noise from {}, {}", path.display(), found.created)));
-            Box::new(found)
-        }
+    Ok(match thresholds.calibrations.find(&hello.keys)? {
+        Some(found) => Box::new(found),
         None => Box::new(None),
     })
 }

@@ -14,4 +14,4 @@ pub use limits::{LimitArguments, seconds};
 pub use measurement::{MeasurementArguments, ModeName};
 pub use output::{OutputArguments, OutputFormat};
 pub use selection::SelectionArguments;
-pub use threshold::{DEFAULT_LEAST_EFFECT, ThresholdArguments, share};
+pub use threshold::{CALIBRATIONS, CalibrationArguments, DEFAULT_LEAST_EFFECT, ThresholdArguments, share};

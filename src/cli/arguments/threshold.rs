@@ -1,9 +1,20 @@
 //! What counts as a change.
 
+use std::path::PathBuf;
+
 use clap::Args;
+use hipgauge::profiling::ComparabilityKeys;
+use hipgauge::regression::calibration::Calibration;
+
+use crate::cli::exit_code::Exit;
+use crate::cli::failure::{Failure, OrExit};
+use crate::cli::output::{FAINT, styled};
 
 /// The relative change that matters where nothing else is asked for.
 pub const DEFAULT_LEAST_EFFECT: &str = "1%";
+
+/// Where calibrations are kept, and where verdicts look for them.
+pub const CALIBRATIONS: &str = "reports/calibration";
 
 #[derive(Args, Clone, Debug)]
 #[command(next_help_heading = "Verdicts")]
@@ -12,10 +23,13 @@ pub struct ThresholdArguments {
     #[arg(long, value_name = "SHARE", default_value = DEFAULT_LEAST_EFFECT, value_parser = share)]
     pub least_effect: f64,
 
-    /// Relative change that comparisons of a case with itself stay below 99.9 % of the time here [default: of sides
-    /// measured in turns what `hipgauge calibrate` learned, else assumed: 1.5%, between runs 2%]
+    /// Relative change that comparisons of a case with itself stay below 99.9 % of the time here [default: as `hipgauge
+    /// calibrate` learned it, else assumed: of sides measured in turns 1.5%, between runs 2%]
     #[arg(long, value_name = "SHARE", value_parser = share)]
     pub noise: Option<f64>,
+
+    #[command(flatten)]
+    pub calibrations: CalibrationArguments,
 
     /// Compare although conditions differ (device, driver, clocks, power limit …); every output says so
     #[arg(long)]
@@ -24,6 +38,27 @@ pub struct ThresholdArguments {
     /// End with 125 when a case is AMBIGUOUS or UNDERPOWERED, and nothing is worse
     #[arg(long)]
     pub strict: bool,
+}
+
+/// Where what `hipgauge calibrate` learned is looked for.
+#[derive(Args, Clone, Debug)]
+pub struct CalibrationArguments {
+    /// Folder of calibrations; the one of this device, driver and power limit is used
+    #[arg(long = "calibrations", value_name = "DIR", default_value = CALIBRATIONS)]
+    pub folder: PathBuf,
+}
+
+impl CalibrationArguments {
+    /// The calibration of the machine with these keys, if it has one; says on stderr which that is.
+    pub fn find(&self, keys: &ComparabilityKeys) -> Result<Option<Calibration>, Failure> {
+        let found = Calibration::find(&self.folder, keys).or_exit(Exit::Usage)?;
+        if let Some(found) = &found {
+            let path = Calibration::path_in(&self.folder, keys);
+            let text = format!("noise from {}, {}", path.display(), found.created);
+            anstream::eprintln!("{}", styled(FAINT, text));
+        }
+        Ok(found)
+    }
 }
 
 /// A share below 1, or per cent.

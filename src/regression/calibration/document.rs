@@ -11,6 +11,7 @@ use crate::profiling::statistics::{median, rate_upper_bound, sorted};
 use crate::profiling::{ComparabilityKeys, Mode};
 use crate::regression::comparison::NoiseSource;
 use crate::regression::decision::{Decision, noise_of_shifts};
+use crate::regression::interleave::Observed;
 use crate::regression::worker::{Hello, Unit};
 use crate::report::{Build, UtcTime};
 
@@ -43,10 +44,41 @@ pub struct CaseCalibration {
     pub shifts: Vec<f64>,
     /// Relative change that 99.9 % of such comparisons stay below; `None` of fewer than five.
     pub noise: Option<f64>,
+    /// The same of two runs: what the levels of one set of processes and of the next differ by, and never less than `noise`.
+    /// `None` of fewer than five such differences.
+    pub noise_between_runs: Option<f64>,
     /// Median of the least relative changes that these comparisons would have told from none.
     pub least_detectable: Option<f64>,
     /// Comparisons that were called a change.
     pub alarms: u64,
+}
+
+/// What a case is learned from beside what is kept.
+#[derive(Clone, Debug, Default, PartialEq)]
+struct Working {
+    /// Least detectable changes of the comparisons.
+    detectable: Vec<f64>,
+    /// By set of processes, and by side in it: the median of each comparison's blocks.
+    levels: Vec<[Vec<f64>; 2]>,
+}
+
+impl Working {
+    /// Relative differences of each side's level from that of the set of processes before.
+    fn shifts_between_processes(&self) -> Vec<f64> {
+        let level = |set: &[Vec<f64>; 2], side: usize| median(&sorted(&set[side]));
+        let shift = |sets: &[[Vec<f64>; 2]], side| Some(level(&sets[1], side)? / level(&sets[0], side)? - 1.0);
+        self.levels.windows(2).flat_map(|sets| [0, 1].map(|side| shift(sets, side))).flatten().collect()
+    }
+}
+
+/// One comparison of a case with itself.
+pub(super) struct Learned<'a> {
+    pub case: &'a str,
+    pub mode: Mode,
+    /// Which set of fresh processes it was made in, from 0.
+    pub processes: usize,
+    pub observed: &'a Observed,
+    pub decision: &'a Decision,
 }
 
 /// What a machine's comparisons of programs with themselves showed.
@@ -67,9 +99,9 @@ pub struct Calibration {
     pub cases: Vec<CaseCalibration>,
     /// Cases that could not be measured, and why.
     pub problems: Vec<(String, String)>,
-    /// Least detectable changes, by place of the case; they become medians in the end.
+    /// By place of the case.
     #[serde(skip)]
-    detectable: Vec<Vec<f64>>,
+    working: Vec<Working>,
 }
 
 impl Calibration {
@@ -85,27 +117,49 @@ impl Calibration {
             partial: true,
             cases: Vec::new(),
             problems: Vec::new(),
-            detectable: Vec::new(),
+            working: Vec::new(),
         }
     }
 
-    /// Takes one comparison of a case with itself into account. `typical` is what the two sides' values were.
-    pub(super) fn add(&mut self, case: &str, mode: Mode, unit: Unit, typical: f64, decision: &Decision) {
+    /// Takes one comparison of a case with itself into account.
+    pub(super) fn add(&mut self, learned: &Learned<'_>) {
+        let Learned { case, mode, processes, observed, decision } = *learned;
         let place = self.cases.iter().position(|known| known.case == case && known.mode == mode);
         let place = place.unwrap_or_else(|| {
-            let (case, shifts) = (case.to_string(), Vec::new());
-            let (noise, least_detectable, alarms) = (None, None, 0);
-            self.cases.push(CaseCalibration { case, mode, unit, typical, shifts, noise, least_detectable, alarms });
-            self.detectable.push(Vec::new());
+            self.cases.push(CaseCalibration {
+                case: case.to_string(),
+                mode,
+                unit: observed.unit,
+                typical: f64::NAN,
+                shifts: Vec::new(),
+                noise: None,
+                noise_between_runs: None,
+                least_detectable: None,
+                alarms: 0,
+            });
+            self.working.push(Working::default());
             self.cases.len() - 1
         });
-        let known = &mut self.cases[place];
+        let (known, working) = (&mut self.cases[place], &mut self.working[place]);
+        if working.levels.len() <= processes {
+            working.levels.resize_with(processes + 1, Default::default);
+        }
+        let sides: [Vec<f64>; 2] = [
+            observed.pairs.iter().map(|pair| pair.base).collect(),
+            observed.pairs.iter().map(|pair| pair.candidate).collect(),
+        ];
+        for (levels, values) in working.levels[processes].iter_mut().zip(&sides) {
+            levels.extend(median(&sorted(values)));
+        }
+        let levels: Vec<f64> = working.levels.iter().flatten().flatten().copied().collect();
+        known.typical = median(&sorted(&levels)).unwrap_or(f64::NAN);
         known.shifts.extend(decision.shift);
         known.noise = noise_of_shifts(&known.shifts);
+        let between = noise_of_shifts(&working.shifts_between_processes());
+        known.noise_between_runs = known.noise.zip(between).map(|(noise, between)| between.max(noise));
         known.alarms += u64::from(decision.verdict.is_change());
-        let detectable = &mut self.detectable[place];
-        detectable.extend(decision.least_detectable);
-        known.least_detectable = median(&sorted(detectable));
+        working.detectable.extend(decision.least_detectable);
+        known.least_detectable = median(&sorted(&working.detectable));
     }
 
     /// Comparisons of all cases with themselves.
@@ -167,10 +221,27 @@ impl Calibration {
     }
 }
 
+impl Calibration {
+    /// A case that was not calibrated has nothing, whatever others show.
+    fn of(&self, case: &str, mode: Mode) -> Option<&CaseCalibration> {
+        self.cases.iter().find(|known| known.case == case && known.mode == mode)
+    }
+}
+
 impl NoiseSource for Calibration {
-    /// Of interleaved comparisons. A case that was not calibrated has none, whatever others show.
+    /// Of interleaved comparisons.
     fn noise(&self, case: &str, mode: Mode) -> Option<f64> {
-        self.cases.iter().find(|known| known.case == case && known.mode == mode)?.noise
+        self.of(case, mode)?.noise
+    }
+}
+
+/// A calibration asked for the noise of runs that were taken one after the other.
+#[derive(Clone, Debug, PartialEq)]
+pub struct NoiseBetweenRuns(pub Calibration);
+
+impl NoiseSource for NoiseBetweenRuns {
+    fn noise(&self, case: &str, mode: Mode) -> Option<f64> {
+        self.0.of(case, mode)?.noise_between_runs
     }
 }
 
@@ -178,6 +249,7 @@ impl NoiseSource for Calibration {
 mod tests {
     use super::*;
     use crate::regression::decision::{Pair, Thresholds, decide_pairs};
+    use crate::regression::interleave::SideRecord;
 
     fn calibration() -> Calibration {
         let build = Build::new("0.1.0", "", false, &crate::backend::KernelLibrary::embedded());
@@ -192,13 +264,46 @@ mod tests {
             partial: false,
             cases: Vec::new(),
             problems: vec![("case".to_string(), "reason".to_string())],
-            detectable: Vec::new(),
+            working: Vec::new(),
         }
     }
 
+    /// A comparison whose sides lie at these levels, in seconds.
+    fn add_levels(calibration: &mut Calibration, processes: usize, base: f64, candidate: f64) {
+        let pairs = vec![Pair { base, candidate }; 12];
+        let decision = decide_pairs(&pairs, &Thresholds::new(0.01, None));
+        let (base, candidate) = (SideRecord::default(), SideRecord::default());
+        let observed = Observed { unit: Unit::Seconds, pairs, base, candidate, discarded: 0, throttle: None };
+        calibration.add(&Learned {
+            case: "case",
+            mode: Mode::Cold,
+            processes,
+            observed: &observed,
+            decision: &decision,
+        });
+    }
+
     fn add(calibration: &mut Calibration, candidate: f64) {
-        let decision = decide_pairs(&[Pair { base: 1.0, candidate }; 12], &Thresholds::new(0.01, None));
-        calibration.add("case", Mode::Cold, Unit::Seconds, 1.0, &decision);
+        add_levels(calibration, 0, 1.0, candidate);
+    }
+
+    #[test]
+    fn what_sets_of_processes_differ_by_is_noise_between_runs_only() {
+        let mut learned = calibration();
+        for (processes, level) in [1.0, 1.01, 1.0, 1.01].into_iter().enumerate() {
+            add_levels(&mut learned, processes, level, level * 1.001);
+            add_levels(&mut learned, processes, level, level * 0.999);
+        }
+        let case = &learned.cases[0];
+        let (within, between) = (case.noise.expect("eight"), case.noise_between_runs.expect("six"));
+        assert!(within < 0.01 && between > 0.03, "{within} {between}");
+        assert!(case.typical > 1.0 && case.typical < 1.01, "{}", case.typical);
+        assert_eq!(NoiseBetweenRuns(learned.clone()).noise("case", Mode::Cold), Some(between));
+        assert_eq!(learned.noise("case", Mode::Cold), Some(within));
+        // One set of processes says nothing of the next.
+        let mut single = calibration();
+        (0..6).for_each(|_| add(&mut single, 1.001));
+        assert_eq!(single.cases[0].noise_between_runs, None);
     }
 
     #[test]
@@ -228,7 +333,7 @@ mod tests {
         let path = Calibration::path_in(folder.path(), &learned.keys);
         learned.save(&path).unwrap();
         let found = Calibration::find(folder.path(), &learned.keys).unwrap().expect("just saved");
-        assert_eq!(found, Calibration { detectable: Vec::new(), ..learned.clone() });
+        assert_eq!(found, Calibration { working: Vec::new(), ..learned.clone() });
         let other = ComparabilityKeys { power_cap: Some("300 W".to_string()), ..learned.keys.clone() };
         assert_eq!(Calibration::find(folder.path(), &other).unwrap(), None);
         // A file under another machine's name is not believed.

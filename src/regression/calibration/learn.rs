@@ -3,12 +3,11 @@
 use std::sync::atomic::AtomicBool;
 
 use crate::profiling::Mode;
-use crate::profiling::statistics::{median, sorted};
 use crate::regression::decision::Thresholds;
 use crate::regression::interleave::{Duel, DuelError, DuelPlan, Identical, run_duel};
 use crate::regression::worker::{Revival, Target, Worker, WorkerError, WorkerLimits};
 
-use super::document::{Calibration, CalibrationError};
+use super::document::{Calibration, CalibrationError, Learned};
 
 /// What is learned, and how thoroughly.
 #[derive(Clone, Debug)]
@@ -72,12 +71,12 @@ pub fn learn(
         let mut sides = [Worker::start(target, limits)?, Worker::start(target, limits)?];
         let hello = sides[0].hello();
         let learned = calibration.get_or_insert_with(|| Calibration::new(hello, plan.pairs, processes));
-        let share = share_of(plan.comparisons, processes, round);
         for case in &plan.cases {
             for &mode in &plan.modes {
                 if refused.contains(case) {
                     continue;
                 }
+                let share = (round, share_of(plan.comparisons, processes, round));
                 match compare_with_itself(&mut sides, case, mode, share, plan, stop, learned, &mut done, sink) {
                     Ok(()) => {}
                     Err(DuelError::Interrupted) => {
@@ -106,7 +105,7 @@ fn compare_with_itself(
     sides: &mut [Worker; 2],
     case: &str,
     mode: Mode,
-    comparisons: usize,
+    (round, comparisons): (usize, usize),
     plan: &LearnPlan,
     stop: &AtomicBool,
     learned: &mut Calibration,
@@ -120,9 +119,7 @@ fn compare_with_itself(
     for _ in 0..comparisons {
         let duel = run_duel(base, candidate, &duel_plan, stop)?;
         let observed = duel.measured.as_ref().expect("identical code was to be measured");
-        let values: Vec<f64> = observed.pairs.iter().flat_map(|pair| [pair.base, pair.candidate]).collect();
-        let typical = median(&sorted(&values)).unwrap_or(f64::NAN);
-        learned.add(case, mode, observed.unit, typical, &duel.decision);
+        learned.add(&Learned { case, mode, processes: round, observed, decision: &duel.decision });
         *done += 1;
         sink.duel(&duel, *done);
     }

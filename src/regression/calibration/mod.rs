@@ -3,5 +3,5 @@
 mod document;
 mod learn;
 
-pub use document::{Calibration, CalibrationError, CaseCalibration};
+pub use document::{Calibration, CalibrationError, CaseCalibration, NoiseBetweenRuns};
 pub use learn::{LearnError, LearnPlan, LearnSink, learn};
