@@ -7,7 +7,6 @@
 //! `HIPGAUGE_BENCH_DEVICE` is what `--device` is to hipgauge: auto (the default), host, hip:N or cuda:N.
 
 use std::env;
-use std::ops::ControlFlow;
 use std::process::ExitCode;
 use std::sync::Arc;
 use std::time::Duration;
@@ -16,7 +15,7 @@ use criterion::measurement::{Measurement, ValueFormatter};
 use criterion::{Criterion, SamplingMode, Throughput};
 use hipgauge::backend::{Device, DeviceInfo, Event, KernelId, LaunchDimensions, OpenOptions, open};
 use hipgauge::operation::{Case, InputClass, Operation};
-use hipgauge::profiling::{KernelTimer, Mode, Rotation, TimerSettings};
+use hipgauge::profiling::{BlockPlan, KernelTimer, Mode, Rotation, TimerSettings};
 use hipgauge::registry::OPERATIONS;
 use hipgauge::suite::{Suite, SuiteCase};
 use hipgauge::sweep::VerifiedCase;
@@ -142,13 +141,7 @@ fn bench_launching(criterion: &mut Criterion<DeviceTime>, device: &Arc<dyn Devic
 }
 
 fn bench_operations(criterion: &mut Criterion<DeviceTime>, device: &Arc<dyn Device>) {
-    // Criterion warms up and stops by its own rules.
-    let settings = TimerSettings {
-        time_limit: Duration::from_secs(600),
-        least_warm_up: Duration::ZERO,
-        most_warm_up: Duration::ZERO,
-        ..TimerSettings::for_device(device.info())
-    };
+    let settings = TimerSettings::for_device(device.info());
     let timer = KernelTimer::new(device, settings).unwrap_or_else(|error| panic!("no timer: {error}"));
     let cases = listed_cases(device.info());
     for operation in OPERATIONS {
@@ -177,7 +170,18 @@ fn bench_operations(criterion: &mut Criterion<DeviceTime>, device: &Arc<dyn Devi
 /// Seconds of so many launches. Panics when one of them computed something else than the reference allows.
 fn seconds_of(timer: &KernelTimer, rotation: &mut Rotation, mode: Mode, launches: u64) -> f64 {
     let samples = launches.clamp(1, MOST_LAUNCHES) as usize;
-    let set = timer.block(rotation, mode, samples, None, &mut |_| ControlFlow::Continue(()));
+    // Criterion warms up and stops by its own rules.
+    let plan = BlockPlan {
+        least_samples: samples,
+        least_time: Duration::ZERO,
+        most_samples: 2 * samples,
+        warm_up: Duration::ZERO,
+        launches: None,
+        look_before: false,
+        look_after: false,
+        full_check: true,
+    };
+    let set = timer.short_block(rotation, mode, &plan);
     let set = set.unwrap_or_else(|error| panic!("{mode}: {error}"));
     if let Some(failure) = set.checks.as_ref().and_then(|checks| checks.failure()) {
         panic!("{mode}: {failure}");

@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use assert_cmd::Command;
 use hipgauge::backend::{KernelLibrary, OpenOptions, open, survey};
-use hipgauge::profiling::{KernelTimer, Mode, SampleSet, StopReason, TimerSettings};
+use hipgauge::profiling::{KernelTimer, Mode, SampleSet, TimerSettings};
 use hipgauge::registry::OPERATIONS;
 use hipgauge::report::RunData;
 use hipgauge::suite::parse_case_id;
@@ -112,8 +112,8 @@ fn outputs_remembered_by_the_address_of_the_inputs() {
     is_named(&sweep_refuses(folder.path(), CASE, "cold"), "cold");
 }
 
-/// Times a block of two samples, hot ones with as many launches as there may be.
-fn block(device: &str, folder: &Path, mode: Mode) -> SampleSet {
+/// Takes two samples, hot ones with as many launches as there may be.
+fn two_samples(device: &str, folder: &Path, mode: Mode) -> SampleSet {
     let library = Arc::new(KernelLibrary::from_directory(folder).expect("kernels"));
     let device = open(device, &OpenOptions { library, ..OpenOptions::default() }).expect("it was listed").device;
     let case = parse_case_id(CASE, OPERATIONS).expect("a case");
@@ -121,12 +121,15 @@ fn block(device: &str, folder: &Path, mode: Mode) -> SampleSet {
         panic!("it is right before it is timed");
     };
     let settings = TimerSettings {
+        least_samples: 2,
+        most_samples: 2,
+        least_rounds: 1,
         batch_seconds: 10.0,
         time_limit: Duration::from_secs(60),
         ..TimerSettings::for_device(device.info())
     };
     let timer = KernelTimer::new(&device, settings).expect("a timer");
-    timer.block(&mut *rotation, mode, 2, None, &mut |_| ControlFlow::Continue(())).expect("samples")
+    timer.measure(&mut *rotation, mode, None, &mut |_| ControlFlow::Continue(())).expect("samples")
 }
 
 /// On every device of this machine, because this cheat needs no memory of its own.
@@ -138,14 +141,14 @@ fn a_launch_that_skips_because_its_output_is_written_is_found_in_a_hot_series() 
                 if (to_float(found) == to_float(found)) continue;\n";
     cheating_kernels(folder.path(), IN_ROW, skip);
     for device in survey().into_iter().flat_map(|backend| backend.devices).map(|device| device.id) {
-        let set = block(&device, folder.path(), Mode::Hot);
-        assert_eq!((set.stop, set.seconds.len(), set.launches_per_sample), (StopReason::Complete, 2, 1024), "{device}");
+        let set = two_samples(&device, folder.path(), Mode::Hot);
+        assert_eq!((set.seconds.len(), set.launches_per_sample), (2, 1024), "{device}");
         let checks = set.checks.expect("a rotation checks");
         let launches = 2 * u64::from(set.replicas);
         assert_eq!((checks.launches, checks.differing), (launches, launches), "{device}: {checks:?}");
         assert!(checks.failure().expect("it cheats").contains("first in sample 0 over copy 0"), "{device}: {checks:?}");
         // Over poison it computes, as every cold launch must.
-        let cold = block(&device, folder.path(), Mode::Cold).checks.expect("a rotation checks");
+        let cold = two_samples(&device, folder.path(), Mode::Cold).checks.expect("a rotation checks");
         assert_eq!((cold.failure(), cold.launches), (None, 2 * 2), "{device}");
         println!("checked timing: {device}: {}", checks.failure().expect("it cheats"));
     }

@@ -20,7 +20,9 @@ use hipgauge::regression::worker::WorkerLimits;
 use hipgauge::report::UtcTime;
 use hipgauge::suite::parse_case_id;
 
-use super::arguments::{CalibrationArguments, CommitArguments, DEFAULT_LEAST_EFFECT, DeviceArguments, OutputFormat, share};
+use super::arguments::{
+    CalibrationArguments, CommitArguments, DEFAULT_LEAST_EFFECT, DeviceArguments, OutputFormat, share,
+};
 use super::bisect_place::{LookingPlace, LooksAt};
 use super::bisect_printer::BisectPrinter;
 use super::exit_code::Exit;

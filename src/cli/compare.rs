@@ -5,8 +5,8 @@ use std::path::{Path, PathBuf};
 use clap::{Args, ValueEnum};
 use hipgauge::regression::calibration::NoiseBetweenRuns;
 use hipgauge::regression::comparison::{
-    Comparison, ComparisonError, ComparisonOptions, Conclusion, NoiseSource, compare_runs, comparison_csv, comparison_json,
-    comparison_markdown, write_comparison,
+    Comparison, ComparisonError, ComparisonOptions, Conclusion, NoiseSource, compare_runs, comparison_csv,
+    comparison_json, comparison_markdown, write_comparison,
 };
 use hipgauge::regression::live::{LiveRecord, Place};
 use hipgauge::report::RunData;

@@ -1,6 +1,5 @@
 //! What `compare` and `gate` share where sides are measured in turns.
 
-use std::path::Path;
 use std::sync::atomic::AtomicBool;
 
 use hipgauge::profiling::Mode;

@@ -9,7 +9,6 @@ use crate::backend::BackendError;
 use crate::backend::telemetry::TelemetryReading;
 
 use super::statistics::{median, sorted};
-use super::timer::Series;
 use super::{KernelTimer, LaunchChecks, Mode, Workload};
 
 /// How long a block is.
@@ -57,7 +56,7 @@ impl KernelTimer {
     ) -> Result<BlockSamples, BackendError> {
         let typical_seconds = self.warm_up_for(workload, plan.warm_up)?;
         let series = match (mode, plan.launches) {
-            (Mode::Cold, _) => Series::cold(workload),
+            (Mode::Cold, _) => self.cold_series(workload)?,
             (Mode::Hot, None) => self.series(workload, typical_seconds)?,
             (Mode::Hot, Some(launches)) => self.series_of(workload, launches)?,
         };

@@ -12,8 +12,6 @@ use super::statistics::{correlated_error_of_median, error_between_groups, median
 pub enum StopReason {
     /// Enough samples, and their median is known well enough.
     Converged,
-    /// As many samples as were asked for.
-    Complete,
     /// The time limit came before there were enough samples.
     TooFewSamples { taken: usize, least: usize },
     /// A limit came before the buffers had been moved often enough.
@@ -32,7 +30,6 @@ impl fmt::Display for StopReason {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             StopReason::Converged => formatter.write_str("converged"),
-            StopReason::Complete => formatter.write_str("complete"),
             StopReason::TooFewSamples { taken, least } => write!(formatter, "time limit: {taken} of {least} samples"),
             StopReason::TooFewRounds { taken, least } => write!(formatter, "limit: {taken} of {least} rounds"),
             StopReason::StillNoisy { relative_error, wanted } => {
@@ -119,17 +116,6 @@ pub(super) fn decide(settings: &TimerSettings, taken: &Taken<'_>) -> Option<Stop
     let wanted = settings.relative_error;
     let noisy = at_a_limit.then_some(StopReason::StillNoisy { relative_error, wanted });
     noisy.or(over_budget.then_some(StopReason::OverBudget { relative_error, wanted }))
-}
-
-/// The rule of a block of `wanted` accepted samples. `most_samples` still holds, and the time limit where it leaves
-/// at least one sample.
-pub(super) fn decide_block(settings: &TimerSettings, wanted: usize, taken: &Taken<'_>) -> Option<StopReason> {
-    let Taken { accepted, count, elapsed, .. } = *taken;
-    if accepted.len() >= wanted {
-        return Some(StopReason::Complete);
-    }
-    let out_of_budget = elapsed >= settings.time_limit || count >= settings.most_samples;
-    out_of_budget.then_some(StopReason::TooFewSamples { taken: accepted.len(), least: wanted })
 }
 
 #[cfg(test)]

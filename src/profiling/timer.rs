@@ -8,7 +8,7 @@ use crate::backend::telemetry::{Telemetry, TelemetryReading, TelemetrySources, o
 use crate::backend::{BackendError, Device, Graph};
 
 use super::instruments::{Instruments, MOST_HELD_LAUNCHES};
-use super::stop_rule::{RoundState, Taken, decide, decide_block};
+use super::stop_rule::{RoundState, Taken, decide};
 use super::warm_up::warm_up;
 use super::{
     Conditions, Interval, Looks, Mode, Rejection, Sample, SampleSet, StopReason, TimerSettings, Workload, throttled,
@@ -23,9 +23,6 @@ const LOOK_SECONDS: f64 = 8e-3;
 
 /// Receives every sample as soon as it is measured; `Break` ends the measurement.
 pub type SampleSink<'a> = dyn FnMut(&Sample) -> ControlFlow<()> + 'a;
-
-/// Says from what was taken so far whether to stop.
-type StopRule<'a> = dyn Fn(&Taken<'_>) -> Option<StopReason> + 'a;
 
 /// Accepted samples that a round has at least.
 const LEAST_SAMPLES_OF_A_ROUND: usize = 5;
@@ -44,21 +41,17 @@ pub struct KernelTimer {
 /// The launches of one sample.
 pub(super) struct Series {
     pub launches: usize,
-    pub graph: Option<Box<dyn Graph>>,
+    pub graphs: Graphs,
 }
 
-impl Series {
-    /// A plain launch on each input set, each timed by itself.
-    pub fn cold(workload: &dyn Workload) -> Self {
-        Self { launches: workload.input_sets(), graph: None }
-    }
-}
-
-/// How the samples of one block are taken.
-struct Block<'a> {
-    rule: &'a StopRule<'a>,
-    in_rounds: bool,
-    first_ordinal: u32,
+/// What is replayed instead of launched.
+pub(super) enum Graphs {
+    /// Everything is launched.
+    None,
+    /// All launches of a hot sample.
+    Whole(Box<dyn Graph>),
+    /// One launch of the work over each copy of its buffers.
+    OfCopies(Vec<Box<dyn Graph>>),
 }
 
 /// The current round.
@@ -129,8 +122,6 @@ impl KernelTimer {
         fastest_seconds: Option<f64>,
         sink: &mut SampleSink<'_>,
     ) -> Result<SampleSet, BackendError> {
-        let rule = |taken: &Taken<'_>| decide(&self.settings, taken);
-        let in_rounds = self.settings.least_rounds > 1;
         let (mut block, mut first_ordinal) = (0, 0);
         loop {
             let mut samples_taken = 0;
@@ -138,8 +129,7 @@ impl KernelTimer {
                 samples_taken += 1;
                 sink(&Sample { block, ..*sample })
             };
-            let block_of = Block { rule: &rule, in_rounds, first_ordinal };
-            let set = self.measure_block(workload, mode, fastest_seconds, &block_of, &mut stamped)?;
+            let set = self.measure_block(workload, mode, fastest_seconds, first_ordinal, &mut stamped)?;
             let last = block >= self.settings.most_discarded_blocks || set.stop == StopReason::Interrupted;
             if last || set.throttle.is_none() {
                 return Ok(SampleSet { block, checks: workload.conclude()?, ..set });
@@ -150,35 +140,17 @@ impl KernelTimer {
         }
     }
 
-    /// Takes `samples` accepted samples once, for callers with a stop rule of their own: warm-up, samples, checks,
-    /// and a look at the device before and after. The time limit and `most_samples` still end it
-    /// (`StopReason::TooFewSamples`), and nothing is repeated when the device was throttled: `SampleSet::throttle`
-    /// says so; the buffers stay where they are. Whether the launches computed what they should is in `SampleSet::checks`.
-    pub fn block(
-        &self,
-        workload: &mut dyn Workload,
-        mode: Mode,
-        samples: usize,
-        fastest_seconds: Option<f64>,
-        sink: &mut SampleSink<'_>,
-    ) -> Result<SampleSet, BackendError> {
-        let rule = |taken: &Taken<'_>| decide_block(&self.settings, samples, taken);
-        let block = Block { rule: &rule, in_rounds: false, first_ordinal: 0 };
-        let set = self.measure_block(workload, mode, fastest_seconds, &block, sink)?;
-        Ok(SampleSet { checks: workload.conclude()?, ..set })
-    }
-
     fn measure_block(
         &self,
         workload: &mut dyn Workload,
         mode: Mode,
         fastest_seconds: Option<f64>,
-        block: &Block<'_>,
+        first_ordinal: u32,
         sink: &mut SampleSink<'_>,
     ) -> Result<SampleSet, BackendError> {
         let (typical, warm_up) = warm_up(&self.instruments, &self.settings, workload)?;
         let mut series = match mode {
-            Mode::Cold => Series::cold(workload),
+            Mode::Cold => self.cold_series(workload)?,
             Mode::Hot => self.series(workload, typical)?,
         };
         let mut set = SampleSet {
@@ -188,7 +160,7 @@ impl KernelTimer {
             not_positive: 0,
             beat_roof: 0,
             launches_per_sample: series.launches as u32,
-            graph: series.graph.is_some(),
+            graph: !matches!(series.graphs, Graphs::None),
             replicas: workload.replicas() as u32,
             warm_up,
             stop: StopReason::Interrupted,
@@ -199,8 +171,8 @@ impl KernelTimer {
         };
         let started = Instant::now();
         let mut round = Round { number: 0, started, first: 0 };
-        let mut in_rounds = block.in_rounds;
-        for ordinal in block.first_ordinal.. {
+        let mut in_rounds = self.settings.least_rounds > 1;
+        for ordinal in first_ordinal.. {
             let (seconds, rejection) = self.sample(workload, mode, &series, ordinal, fastest_seconds)?;
             match rejection {
                 None => set.seconds.push(seconds),
@@ -217,24 +189,25 @@ impl KernelTimer {
                 accepted: &set.seconds,
                 round_ends: &set.round_ends,
                 round: state,
-                count: (ordinal - block.first_ordinal) as usize + 1,
+                count: (ordinal - first_ordinal) as usize + 1,
                 elapsed: started.elapsed(),
             };
-            if let Some(stop) = (block.rule)(&taken) {
+            if let Some(stop) = decide(&self.settings, &taken) {
                 set.stop = stop;
                 break;
             }
             if state == RoundState::Full {
-                series.graph = None;
+                series.graphs = Graphs::None;
                 in_rounds = workload.renew()?;
                 if in_rounds {
                     set.round_ends.push(set.seconds.len());
                     round = Round { number: round.number + 1, started: Instant::now(), first: set.seconds.len() };
                     self.launch_over_new_buffers(workload)?;
                 }
-                if mode == Mode::Hot {
-                    series = self.series_of(workload, series.launches)?;
-                }
+                series = match mode {
+                    Mode::Cold => self.cold_series(workload)?,
+                    Mode::Hot => self.series_of(workload, series.launches)?,
+                };
             }
         }
         set.round_ends.push(set.seconds.len());
@@ -266,7 +239,7 @@ impl KernelTimer {
             let sequence = ordinal as usize * series.launches + turn;
             let replica = sequence % workload.replicas();
             let interval = Interval { mode, ordinal, sequence, launches: 1, copies: replica..replica + 1 };
-            let seconds = self.checked(workload, &interval, || self.cold_interval(workload, replica))?;
+            let seconds = self.checked(workload, &interval, || self.cold_interval(workload, series, replica))?;
             rejection = rejection.or(reject(seconds, fastest_seconds));
             sum += seconds;
         }
@@ -313,19 +286,48 @@ impl KernelTimer {
         Ok(reading)
     }
 
-    fn cold_interval(&self, workload: &dyn Workload, replica: usize) -> Result<f64, BackendError> {
+    fn cold_interval(&self, workload: &dyn Workload, series: &Series, replica: usize) -> Result<f64, BackendError> {
         self.instruments.flush()?;
-        self.instruments.hold(workload.launches())?;
-        self.instruments.interval(|| workload.enqueue(replica))
+        match &series.graphs {
+            Graphs::OfCopies(graphs) => {
+                self.instruments.hold(1)?;
+                self.instruments.interval(|| graphs[replica].replay())
+            }
+            Graphs::None | Graphs::Whole(_) => {
+                self.instruments.hold(workload.launches())?;
+                self.instruments.interval(|| workload.enqueue(replica))
+            }
+        }
+    }
+
+    /// A launch on each input set, each timed by itself. Work of several launches is replayed from graphs where the device has
+    /// them: launched plainly, the second kernel of such work began 0.9 µs sooner or later on an H100, for a tenth of a
+    /// second to a second at a time, whatever lay elsewhere meanwhile.
+    pub(super) fn cold_series(&self, workload: &dyn Workload) -> Result<Series, BackendError> {
+        let launches = workload.input_sets();
+        if workload.launches() <= 1 {
+            return Ok(Series { launches, graphs: Graphs::None });
+        }
+        let mut graphs = Vec::new();
+        for replica in 0..workload.replicas() {
+            let Some(graph) = self.device.capture(&mut || workload.enqueue(replica))? else {
+                return Ok(Series { launches, graphs: Graphs::None });
+            };
+            // The first replay brings the graph to the device.
+            self.instruments.hold(1)?;
+            self.instruments.interval(|| graph.replay())?;
+            graphs.push(graph);
+        }
+        Ok(Series { launches, graphs: Graphs::OfCopies(graphs) })
     }
 
     fn hot_interval(&self, workload: &dyn Workload, series: &Series) -> Result<f64, BackendError> {
-        match &series.graph {
-            Some(graph) => {
+        match &series.graphs {
+            Graphs::Whole(graph) => {
                 self.instruments.hold(1)?;
                 self.instruments.interval(|| graph.replay())
             }
-            None => {
+            Graphs::None | Graphs::OfCopies(_) => {
                 self.instruments.hold(series.launches * workload.launches())?;
                 self.instruments.interval(|| enqueue_in_turn(workload, series.launches))
             }
@@ -340,7 +342,7 @@ impl KernelTimer {
         loop {
             // The emulator has no gaps to correct for, and no graph to warm up.
             if self.device.info().emulated {
-                return Ok(Series { launches, graph: None });
+                return Ok(Series { launches, graphs: Graphs::None });
             }
             let series = self.series_of(workload, launches)?;
             if launches == 1 {
@@ -360,10 +362,10 @@ impl KernelTimer {
     /// So many launches, as a graph where the device has graphs.
     pub(super) fn series_of(&self, workload: &dyn Workload, launches: usize) -> Result<Series, BackendError> {
         if launches <= 1 {
-            return Ok(Series { launches: 1, graph: None });
+            return Ok(Series { launches: 1, graphs: Graphs::None });
         }
         let graph = self.device.capture(&mut || enqueue_in_turn(workload, launches))?;
-        Ok(Series { launches, graph })
+        Ok(Series { launches, graphs: graph.map_or(Graphs::None, Graphs::Whole) })
     }
 }
 

@@ -193,20 +193,52 @@ fn the_slower_of_bytes_and_operations_binds() {
 }
 
 #[test]
-fn a_block_takes_as_many_samples_as_were_asked_for_and_repeats_nothing() {
-    let (device, timer) = timer(MockDevice::new(gpu_info(), 50.0 * MICROSECOND), settings());
+fn a_limit_ends_a_measurement_and_what_was_rejected_is_counted() {
+    let limits = TimerSettings { least_samples: 3, most_samples: 4, ..settings() };
+    let (device, timer) = timer(MockDevice::new(gpu_info(), 50.0 * MICROSECOND), limits);
     // The warm-up's launch, then noise that the stop rule would not be content with.
     device.script(&[50.0, 10.0, -1.0, 90.0, 20.0].map(|microseconds| microseconds * MICROSECOND));
-    let block = |samples| timer.block(&mut { nothing }, Mode::Cold, samples, None, &mut |_| ControlFlow::Continue(()));
-    let set = block(3).expect("the mock measures");
-    assert_eq!((set.stop, set.seconds.len(), set.not_positive), (StopReason::Complete, 3, 1));
+    let (set, _) = measure(&timer, Mode::Cold, None);
+    assert!(matches!(set.stop, StopReason::StillNoisy { .. }), "{}", set.stop);
+    assert_eq!((set.seconds.len(), set.not_positive), (3, 1));
     assert_eq!(set.checks, None, "a closure is checked by nobody");
     assert_eq!((set.warm_up.launches, set.warm_up.stable, set.warm_up.to_string().as_str()), (1, false, "one window"));
-    let hurried = TimerSettings { time_limit: Duration::ZERO, ..settings() };
-    let timer = KernelTimer::new(timer.device(), hurried).expect("the mock makes everything");
-    let set =
-        timer.block(&mut { nothing }, Mode::Cold, 3, None, &mut |_| ControlFlow::Continue(())).expect("one sample");
-    assert_eq!(set.stop, StopReason::TooFewSamples { taken: 1, least: 3 });
+}
+
+/// Two kernels a launch, over two copies of the buffers.
+struct TwoKernels(Arc<MockDevice>);
+
+impl Workload for TwoKernels {
+    fn replicas(&self) -> usize {
+        2
+    }
+
+    fn launches(&self) -> usize {
+        2
+    }
+
+    fn enqueue(&self, replica: usize) -> Result<(), BackendError> {
+        let kernel = self.0.load(&crate::backend::KernelId::new("m", format!("kernel_{replica}")))?;
+        let dimensions = crate::backend::LaunchDimensions { grid: [1; 3], block: [1; 3], dynamic_shared_bytes: 0 };
+        (0..2).try_for_each(|_| self.0.launch(&kernel, dimensions, &[]))
+    }
+}
+
+#[test]
+fn work_of_several_kernels_is_replayed_cold_from_a_graph_of_each_copy() {
+    let limits = TimerSettings { least_samples: 2, most_samples: 2, ..settings() };
+    let (device, timer) = timer(MockDevice::new(gpu_info(), 50.0 * MICROSECOND).with_graphs(), limits);
+    let mut work = TwoKernels(device.clone());
+    device.take_log();
+    let set = timer.measure(&mut work, Mode::Cold, None, &mut |_| ControlFlow::Continue(())).expect("it measures");
+    assert!(set.graph && set.launches_per_sample == 1);
+    let log = device.take_log();
+    let sample = ["fill profiling.flush 4194304", "delay_kernel", "event", "replay", "event"];
+    assert_eq!(log[log.len() - 10..], [sample, sample].concat());
+    // Before the samples, each copy is recorded once and its graph brought to the device.
+    let recorded = |kernel: &str| log.iter().rposition(|entry| entry == kernel).expect("recorded");
+    assert!(recorded("kernel_0") < recorded("kernel_1"), "{log:?}");
+    assert_eq!(log.iter().filter(|entry| *entry == "replay").count(), 2 + 2);
 }
 
 #[test]

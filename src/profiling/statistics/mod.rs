@@ -31,7 +31,7 @@ pub use correlated_error::{
     correlated_error_of_mean, correlated_error_of_median, correlated_mean_interval, correlated_median_interval,
     integrated_time_of_median,
 };
-pub use groups::{error_between_groups, interval_between_groups};
+pub use groups::{error_between_groups, interval_between_groups, location_of_groups};
 pub use hodges_lehmann::{Shift, shift_between, shift_of_pairs};
 pub use hypothesis::{Alternative, NullDistribution};
 pub use interval::{Confidence, Interval};
