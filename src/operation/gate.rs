@@ -43,6 +43,12 @@ impl ElementGate {
         Self { ulp, relative, bit_equal: 0.0, nmse: Some(1e-12), flush_accepted }
     }
 
+    /// The gate of an output whose elements bring tolerances of their own, see `NumericOutput::within`.
+    pub fn toleranced(dtype: DType) -> Self {
+        let nmse = if dtype == DType::F32 { Some(1e-12) } else { Self::half(dtype).nmse };
+        Self { ulp: 0, relative: 0.0, bit_equal: 0.0, nmse, flush_accepted: false }
+    }
+
     /// How many elements may differ from the reference in their bits.
     pub(super) fn allowed_misses(&self, elements: u64) -> u64 {
         if self.bit_equal >= 1.0 {
@@ -88,6 +94,14 @@ pub(super) fn format_of(dtype: DType) -> (i32, i32) {
         DType::F16 => (10, -14),
         DType::BF16 => (7, -126),
     }
+}
+
+/// Whether `actual`, a value of `dtype`, is some number within `tolerance` of `exact`, rounded once.
+pub(super) fn accepts_within(dtype: DType, exact: f64, tolerance: f64, actual: f64) -> bool {
+    if exact.is_nan() || actual.is_nan() {
+        return exact.is_nan() && actual.is_nan();
+    }
+    dtype.round(exact - tolerance) <= actual && actual <= dtype.round(exact + tolerance)
 }
 
 /// Distance between `value` and the next larger magnitude of `dtype`.

@@ -54,6 +54,17 @@ impl InputGenerator {
         });
     }
 
+    /// Fills a `U32` tensor with whole numbers below `bound`, uniform whatever the class.
+    pub fn fill_below(&self, tensor: &mut HostTensor, slot: u32, bound: u64) {
+        assert_eq!(tensor.dtype(), DType::U32, "whole numbers are stored as u32");
+        for row in 0..tensor.distinct_rows() {
+            let random = RowRandom { seed: self.seed, slot, row: row as u64 };
+            for column in 0..tensor.columns() {
+                tensor.set(row, column, random.below(column as u64, bound) as f64);
+            }
+        }
+    }
+
     fn row(&self, dtype: DType, columns: usize, slot: u32, row: u64) -> Vec<f64> {
         let random = RowRandom { seed: self.seed, slot, row };
         let normal = || -> Vec<f64> { (0..columns).map(|column| self.scale * random.normal(column)).collect() };

@@ -4,11 +4,14 @@ use rayon::prelude::*;
 
 use crate::tensor::{DType, HostTensor, ulp_distance};
 
-use super::gate::format_of;
+use super::gate::{accepts_within, format_of};
 use super::{ElementGate, OutputJudgement, Reference, WorstElement};
 
 /// How much worse than the reference's own rounding the NMSE may be where that exceeds the gate (few elements).
 const NMSE_OVER_ROUNDING: f64 = 1.5;
+
+/// Tolerances of elements are six standard deviations of rounding; a whole tensor at a quarter of them is biased.
+const TOLERANCE_OVER_RMS: f64 = 4.0;
 
 /// One numeric output: unrounded values of each distinct row, and its gate.
 #[derive(Clone, Debug)]
@@ -22,6 +25,8 @@ pub struct NumericOutput {
     values: Vec<f64>,
     /// `values`, each rounded once to the storage type.
     rounded: HostTensor,
+    /// Per value, absolute; empty where the gate alone decides.
+    tolerances: Vec<f64>,
     row_sums: Vec<RowSums>,
 }
 
@@ -30,6 +35,7 @@ pub struct NumericOutput {
 struct RowSums {
     squared_rounding: f64,
     squared_reference: f64,
+    squared_tolerance: f64,
 }
 
 /// Subnormals have their own large rounding, and the ULP gate judges them.
@@ -61,8 +67,20 @@ impl NumericOutput {
         let mut rounded = HostTensor::with_layout(dtype, rows, columns, columns, distinct);
         let elements = rounded.bytes_mut().par_chunks_exact_mut(dtype.size()).zip(&values);
         elements.for_each(|(bytes, value)| dtype.encode(*value, bytes));
-        let row_sums = values.par_chunks_exact(columns).map(|row| sum_row(dtype, row)).collect();
-        Self { name, dtype, rows, columns, gate, values, rounded, row_sums }
+        let row_sums = values.par_chunks_exact(columns).map(|row| sum_row(dtype, row, &[])).collect();
+        Self { name, dtype, rows, columns, gate, values, rounded, tolerances: Vec::new(), row_sums }
+    }
+
+    /// Lets each element be the rounding of any number within its own absolute tolerance of the unrounded reference: one
+    /// for each value, from a bound on the rounding of f32 arithmetic. For sums whose terms cancel, where no number of
+    /// ULP holds.
+    pub fn within(mut self, tolerances: Vec<f64>) -> Self {
+        assert_eq!(tolerances.len(), self.values.len(), "{}: one tolerance per value", self.name);
+        let finite = |tolerance: f64| if tolerance.is_finite() { tolerance } else { 0.0 };
+        self.tolerances = tolerances.into_iter().map(finite).collect();
+        let rows = self.values.par_chunks_exact(self.columns).zip(self.tolerances.par_chunks_exact(self.columns));
+        self.row_sums = rows.map(|(row, tolerances)| sum_row(self.dtype, row, tolerances)).collect();
+        self
     }
 
     /// The unrounded reference of one output row.
@@ -111,6 +129,7 @@ impl NumericOutput {
             squared_error: sums.squared_rounding,
             squared_rounding: sums.squared_rounding,
             squared_reference: sums.squared_reference,
+            squared_tolerance: sums.squared_tolerance,
             ..Tally::default()
         };
         let rounded = self.rounded.row_bytes(row);
@@ -137,7 +156,12 @@ impl NumericOutput {
         if rounded.is_nan() && actual.is_nan() {
             return;
         }
-        let accepted = self.gate.accepts(self.dtype, exact, rounded, actual);
+        let (row, column) = place;
+        let stored = row % self.row_sums.len() * self.columns + column;
+        let accepted = match self.tolerances.get(stored) {
+            Some(&tolerance) => accepts_within(self.dtype, exact, tolerance, actual),
+            None => self.gate.accepts(self.dtype, exact, rounded, actual),
+        };
         let ulp = ulp_distance(self.dtype, rounded, actual);
         tally.failed += u64::from(!accepted);
         tally.misses += 1;
@@ -153,7 +177,6 @@ impl NumericOutput {
         }
         let rank = (!accepted, ulp);
         if (ulp > 0 || !accepted) && tally.worst.as_ref().is_none_or(|(worst, _)| rank > *worst) {
-            let (row, column) = place;
             tally.worst = Some((rank, WorstElement { row, column, expected: rounded, actual, ulp }));
         }
     }
@@ -161,7 +184,10 @@ impl NumericOutput {
     fn failures(&self, tally: &Tally, elements: u64) -> Vec<String> {
         let mut failures = Vec::new();
         if tally.failed > 0 {
-            let gate = self.gate.describe();
+            let gate = match self.tolerances.is_empty() {
+                true => self.gate.describe(),
+                false => "the bound on f32 rounding".to_string(),
+            };
             failures.push(match tally.max_ulp {
                 u64::MAX => format!("{} of {elements} elements outside {gate}, NaN against numbers", tally.failed),
                 most => format!("{} of {elements} elements outside {gate}, up to {most} ULP", tally.failed),
@@ -177,7 +203,8 @@ impl NumericOutput {
         }
         if let Some(limit) = self.gate.nmse {
             let seen = tally.nmse(tally.squared_error);
-            let limit = limit.max(NMSE_OVER_ROUNDING * tally.nmse(tally.squared_rounding));
+            let expected = NMSE_OVER_ROUNDING * tally.squared_rounding + tally.squared_tolerance;
+            let limit = limit.max(tally.nmse(expected));
             if seen > limit {
                 failures.push(format!("NMSE {seen:.2e} exceeds {limit:.2e}"));
             }
@@ -186,13 +213,14 @@ impl NumericOutput {
     }
 }
 
-fn sum_row(dtype: DType, row: &[f64]) -> RowSums {
-    let mut sums = RowSums { squared_rounding: 0.0, squared_reference: 0.0 };
-    for &exact in row {
+fn sum_row(dtype: DType, row: &[f64], tolerances: &[f64]) -> RowSums {
+    let mut sums = RowSums { squared_rounding: 0.0, squared_reference: 0.0, squared_tolerance: 0.0 };
+    for (column, &exact) in row.iter().enumerate() {
         let rounded = dtype.round(exact);
         if counts_for_nmse(dtype, exact, rounded) {
             sums.squared_rounding += (rounded - exact).powi(2);
             sums.squared_reference += exact.powi(2);
+            sums.squared_tolerance += tolerances.get(column).map_or(0.0, |most| (most / TOLERANCE_OVER_RMS).powi(2));
         }
     }
     sums
@@ -207,6 +235,7 @@ struct Tally {
     squared_error: f64,
     squared_rounding: f64,
     squared_reference: f64,
+    squared_tolerance: f64,
     /// Ranked by (outside its gate, ULP); the first in reading order among equals.
     worst: Option<((bool, u64), WorstElement)>,
 }
@@ -224,6 +253,7 @@ impl Tally {
             squared_error: self.squared_error + later.squared_error,
             squared_rounding: self.squared_rounding + later.squared_rounding,
             squared_reference: self.squared_reference + later.squared_reference,
+            squared_tolerance: self.squared_tolerance + later.squared_tolerance,
             worst,
         }
     }
@@ -236,6 +266,7 @@ impl Tally {
             squared_error: self.squared_error * times as f64,
             squared_rounding: self.squared_rounding * times as f64,
             squared_reference: self.squared_reference * times as f64,
+            squared_tolerance: self.squared_tolerance * times as f64,
             ..self
         }
     }
@@ -360,6 +391,23 @@ mod tests {
         let exact = vec![1.0; 64];
         let judgement = judge(DType::F32, gate, &exact, &[1.0 + 20.0 * 2f64.powi(-23); 64]);
         assert!(judgement.failures.iter().any(|failure| failure.starts_with("NMSE")), "{:?}", judgement.failures);
+    }
+
+    #[test]
+    fn a_tolerance_of_its_own_allows_the_roundings_within_it() {
+        let judge = |dtype: DType, actual: f64| {
+            let gate = ElementGate::toleranced(dtype);
+            let output = NumericOutput::new("y", dtype, 1, 1, gate, vec![1.0]).within(vec![1e-4]);
+            NumericReference::new(vec![output]).judge(&[HostTensor::from_f64(dtype, 1, 1, &[actual])]).remove(0)
+        };
+        // The NMSE limit is a quarter of the tolerance here.
+        assert!(judge(DType::F32, 1.0 + 2e-5).passed());
+        let judgement = judge(DType::F32, 1.0 + 9e-5);
+        assert!(judgement.failures[0].starts_with("NMSE"), "{:?}", judgement.failures);
+        assert!(judge(DType::F32, 1.0 + 1.1e-4).failures[0].contains("bound on f32 rounding"));
+        // No bf16 but 1 itself is the rounding of a number that close.
+        assert!(!judge(DType::BF16, 1.0 + 2f64.powi(-7)).passed());
+        assert!(!judge(DType::F32, f64::NAN).passed());
     }
 
     #[test]
