@@ -29,7 +29,7 @@
 //   HG_DEVICE            marks a device function of its file, always inlined; HG_MEMBER a member function
 //   HG_SHARED(type, name, count)           static shared array of the block
 //   HG_DYNAMIC_SHARED(type, name)          the launch's dynamic shared memory, 16-byte aligned
-//   HG_UNROLL                              asks for the following loop to be unrolled
+//   HG_UNROLL, HG_NO_UNROLL                asks for the following loop to be unrolled, or not (to save registers)
 //   threadIdx.x blockIdx.x .y .z blockDim.x gridDim.x .y .z
 //   __syncthreads()
 //   uint32_t wave_size(), lane_index()

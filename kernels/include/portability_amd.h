@@ -32,8 +32,11 @@ typedef __INT64_TYPE__ int64_t;
 #define HG_DEVICE static inline __attribute__((device, always_inline))
 #define HG_MEMBER inline __attribute__((device, always_inline))
 #define HG_UNROLL _Pragma("unroll")
-#define HG_KERNEL(name, max_threads, parameters) \
-    extern "C" __attribute__((global, launch_bounds(max_threads), visibility("default"))) void name parameters
+#define HG_NO_UNROLL _Pragma("unroll 1")
+// What HIP's own __launch_bounds__ expands to: clang heeds only this attribute, and else keeps registers for 1,024 threads.
+#define HG_KERNEL(name, max_threads, parameters)                                                              \
+    extern "C" __attribute__((global, amdgpu_flat_work_group_size(1, max_threads), visibility("default"))) void \
+    name parameters
 #define HG_SHARED(type, name, count) static __attribute__((shared)) type name[count]
 #define HG_DYNAMIC_SHARED(type, name) type* const name = reinterpret_cast<type*>(amd_dynamic_shared)
 

@@ -47,6 +47,7 @@ struct CudaDim3 {
 #define HG_DEVICE static __device__ __forceinline__
 #define HG_MEMBER __device__ __forceinline__
 #define HG_UNROLL _Pragma("unroll")
+#define HG_NO_UNROLL _Pragma("unroll 1")
 #define HG_KERNEL(name, max_threads, parameters) \
     extern "C" __global__ void __launch_bounds__(max_threads) name parameters
 #define HG_SHARED(type, name, count) static __shared__ type name[count]

@@ -43,6 +43,7 @@ static inline HostDim3 host_dimensions(uint64_t packed) {
 #define HG_DEVICE static inline
 #define HG_MEMBER inline
 #define HG_UNROLL
+#define HG_NO_UNROLL
 // The marker's address tells declarations apart: a function that is called twice has one array, as on a GPU.
 #define HG_SHARED(type, name, count)   \
     static char name##_declaration = 0; \
