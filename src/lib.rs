@@ -1,10 +1,11 @@
 //! hipgauge gauges GPU kernels: correctness against f64 references, timing, reports and regressions.
 //!
-//! Layers point one way: `cli` uses `verify`, `sweep` and `report`; those use the operations (`mlp`,
-//! `sampler`); those use `operation` (the contract), `profiling` and `backend`. Nothing below `cli`
+//! Layers point one way: `cli` uses `verify`, `sweep` and `report`; those use the operations (`mlp`, `sampler`,
+//! `embedding`, `attention`); those use `operation` (the contract), `profiling` and `backend`. Nothing below `cli`
 //! prints or exits. ARCHITECTURE.md is the map.
 
 pub mod backend;
+pub mod embedding;
 pub mod engine;
 pub mod mlp;
 pub mod operation;

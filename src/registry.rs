@@ -1,5 +1,6 @@
 //! Every operation hipgauge knows, in the order that reports show them. A new operation is one line here.
 
+use crate::embedding::Embedding;
 use crate::mlp::{RmsNorm, SwiGlu};
 use crate::operation::Operation;
 use crate::sampler::{FUSED_SAMPLER, TOP_K_SAMPLING, TOP_P_SAMPLING, TopK};
@@ -14,6 +15,7 @@ pub const OPERATIONS: &[&dyn Operation] = &[
     &TOP_K_SAMPLING,
     &TOP_P_SAMPLING,
     &FUSED_SAMPLER,
+    &Embedding,
 ];
 
 /// The operation of that name.
