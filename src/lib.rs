@@ -4,6 +4,7 @@
 //! `embedding`, `attention`); those use `operation` (the contract), `profiling` and `backend`. Nothing below `cli`
 //! prints or exits. ARCHITECTURE.md is the map.
 
+pub mod attention;
 pub mod backend;
 pub mod embedding;
 pub mod engine;

@@ -1,5 +1,6 @@
 //! Every operation hipgauge knows, in the order that reports show them. A new operation is one line here.
 
+use crate::attention::Rope;
 use crate::embedding::Embedding;
 use crate::mlp::{RmsNorm, SwiGlu};
 use crate::operation::Operation;
@@ -16,6 +17,8 @@ pub const OPERATIONS: &[&dyn Operation] = &[
     &TOP_P_SAMPLING,
     &FUSED_SAMPLER,
     &Embedding,
+    &Rope::PLAIN,
+    &Rope::INTO_CACHE,
 ];
 
 /// The operation of that name.

@@ -1,0 +1,9 @@
+//! Rotary positions, the cache of keys and values, and attention over it.
+//!
+//! The cache is two tensors, `[sequences, kv_heads, capacity, head_dim]`: what one head has seen lies in one run, so
+//! that decoding reads each byte once and in order. A token's slot is its position.
+
+mod rope;
+mod shape;
+
+pub use rope::Rope;
