@@ -1,6 +1,6 @@
 //! Every operation hipgauge knows, in the order that reports show them. A new operation is one line here.
 
-use crate::attention::Rope;
+use crate::attention::{AttentionDecode, AttentionPrefill, Rope};
 use crate::embedding::Embedding;
 use crate::mlp::{RmsNorm, SwiGlu};
 use crate::operation::Operation;
@@ -19,6 +19,8 @@ pub const OPERATIONS: &[&dyn Operation] = &[
     &Embedding,
     &Rope::PLAIN,
     &Rope::INTO_CACHE,
+    &AttentionDecode,
+    &AttentionPrefill,
 ];
 
 /// The operation of that name.
