@@ -1,0 +1,125 @@
+//! Mistakes in the kernels of the engine: embedding, positions, attention.
+
+use super::Mutant;
+
+pub const MUTANTS: &[Mutant] = &[
+    Mutant {
+        mistake: "an id of one row too many is read",
+        file: "embedding/embedding.hip",
+        replacements: &[("id < vocab", "id <= vocab")],
+        case: "embedding/f32/7x129/nan_first",
+        wave: "32",
+        expects: "past its end",
+    },
+    Mutant {
+        mistake: "an invalid id is not told",
+        file: "embedding/embedding.hip",
+        replacements: &[("valid ? 0 : FLAG_INVALID_ID", "0")],
+        case: "embedding/bf16/7x129/nan_last",
+        wave: "32",
+        expects: "wrong flags: ",
+    },
+    Mutant {
+        mistake: "the turn goes the other way",
+        file: "attention/rope.hip",
+        replacements: &[
+            ("by.cosine, -(b * by.sine)", "by.cosine, b * by.sine"),
+            ("by.cosine, a * by.sine", "by.cosine, -(a * by.sine)"),
+        ],
+        case: "rope/f32/3x64/normal",
+        wave: "32",
+        expects: "wrong q_out: ",
+    },
+    Mutant {
+        mistake: "pairs by half of the head, not half of what turns",
+        file: "attention/rope.hip",
+        replacements: &[(
+            "(shape.interleaved ? COUNT : shape.rotary / 2)",
+            "(shape.interleaved ? COUNT : shape.head_dim / 2)",
+        )],
+        case: "rope/bf16/3x80/rotary=32/normal",
+        wave: "64",
+        expects: "wrong q_out: ",
+    },
+    Mutant {
+        mistake: "the slot is the token's number, not its position",
+        file: "attention/rope.hip",
+        replacements: &[("cache.capacity + position;", "cache.capacity + int64_t(token);")],
+        case: "rope_cache/f32/3x64/normal",
+        wave: "32",
+        expects: "wrong k_cache: ",
+    },
+    Mutant {
+        mistake: "exponentials without the largest score taken off",
+        file: "include/online_softmax.h",
+        replacements: &[(
+            "return largest == negative_infinity() ? 0.0f : largest;",
+            "return 0.0f * float_bits(largest);",
+        )],
+        case: "attention_decode/f32/5x64/capacity=150/dominant",
+        wave: "32",
+        expects: "wrong y: ",
+    },
+    Mutant {
+        mistake: "query heads on the wrong head of keys",
+        file: "attention/attention_decode.hip",
+        replacements: &[
+            ("/ tiles % shape.kv_heads;", "/ tiles % shape.kv_heads ^ 1;"),
+            ("kv_head * group + tile", "(kv_head ^ 1) * group + tile"),
+        ],
+        case: "attention_decode/f32/3x64/normal",
+        wave: "32",
+        expects: "wrong y: ",
+    },
+    Mutant {
+        mistake: "one position too many",
+        file: "attention/attention_decode.hip",
+        replacements: &[("share ? length : begin + share", "share ? length + 1 : begin + share")],
+        case: "attention_decode/bf16/3x64/normal",
+        wave: "32",
+        expects: "wrong y: ",
+    },
+    Mutant {
+        mistake: "parts are added as if all had the same largest score",
+        file: "attention/attention_decode.hip",
+        replacements: &[(
+            "exp_float(part[dim] - exponent_base(largest))",
+            "exp_float(largest - exponent_base(largest))",
+        )],
+        case: "attention_decode/f32/1x64/heads=4,kv_heads=1,capacity=3000/normal",
+        wave: "64",
+        expects: "wrong y: ",
+    },
+    Mutant {
+        mistake: "the causal mask is off by one",
+        file: "attention/attention_prefill.hip",
+        replacements: &[("first_row + row + i + 1;", "first_row + row + i + 2;")],
+        case: "attention_prefill/bf16/70x64/heads=2,kv_heads=1/normal",
+        wave: "32",
+        expects: "wrong y: ",
+    },
+    Mutant {
+        mistake: "the sum of weights is not rescaled",
+        file: "attention/attention_prefill.hip",
+        replacements: &[("        rows.sum[i] *= factor;\n", "")],
+        case: "attention_prefill/f32/129x64/heads=2,kv_heads=1/normal",
+        wave: "32",
+        expects: "wrong y: ",
+    },
+    Mutant {
+        mistake: "a key that a row does not see touches it where it is NaN",
+        file: "attention/attention_prefill.hip",
+        replacements: &[("counts ? weight : UNSEEN", "counts ? weight : 0.0f")],
+        case: "attention_prefill/f32/67x64/heads=2,kv_heads=1/nan_last",
+        wave: "32",
+        expects: "wrong y: ",
+    },
+    Mutant {
+        mistake: "a tile of keys is overwritten while it is read",
+        file: "attention/attention_prefill.hip",
+        replacements: &[("        __syncthreads();\n        stage_slice(queries", "        stage_slice(queries")],
+        case: "attention_prefill/f32/70x64/heads=2,kv_heads=1/normal",
+        wave: "32",
+        expects: "race",
+    },
+];
