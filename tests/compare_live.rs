@@ -253,3 +253,19 @@ fn ctrl_c_keeps_what_was_measured() {
     assert!(stdout.contains("SLOWER") && stdout.contains("note: stopped after "), "{stdout}\n{said}");
     assert!(said.contains("stopped; ") && !stdout.contains("stopped after 400"), "{said}");
 }
+
+#[test]
+fn ctrl_c_ends_a_build() {
+    let repository = Repository::new(&line(&[Version::default()]));
+    let mut command = command(&repository, ["main~1", "main"]);
+    command.args(["--build", "echo started > note; sleep 600", "--program", "note"]);
+    let mut child = command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().expect("it starts");
+    let mut stderr = BufReader::new(child.stderr.take().expect("piped"));
+    let mut said = String::new();
+    while !said.contains("base: building main~1 with") {
+        assert!(stderr.read_line(&mut said).expect("it can be read") > 0, "{said}");
+    }
+    let sent = Command::new("kill").args(["-INT", &child.id().to_string()]).status().expect("kill runs");
+    assert!(sent.success());
+    assert_eq!(child.wait().expect("it ends").code(), Some(130));
+}

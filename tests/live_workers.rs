@@ -12,16 +12,17 @@ const CASE: &str = "swiglu/f32/4x64/normal";
 const OTHER: &str = "swiglu/f32/2x64/normal";
 
 /// Answers requests with what the variables say: microseconds of every sample, registers, and a name of the code.
-/// `at_start` and `at_block` are more shell, run before the hello and before each block.
+/// `at_start`, `at_verify` and `at_block` are more shell, run before the hello and before those answers.
 struct Fake {
     us: &'static str,
     registers: u32,
     code: &'static str,
     at_start: &'static str,
+    at_verify: &'static str,
     at_block: &'static str,
 }
 
-const BASE: Fake = Fake { us: "20", registers: 40, code: "a", at_start: "", at_block: "" };
+const BASE: Fake = Fake { us: "20", registers: 40, code: "a", at_start: "", at_verify: "", at_block: "" };
 
 struct Stage {
     folder: TempDir,
@@ -47,14 +48,15 @@ impl Stage {
     }
 
     fn program(&self, name: &str, fake: &Fake) -> String {
-        let Fake { us, registers, code, at_start, at_block } = fake;
+        let Fake { us, registers, code, at_start, at_verify, at_block } = fake;
         let text = format!(
             "#!/bin/sh\ncd '{}'\nUS={us}\n{at_start}\ncat hello\nwhile read -r line; do\n\
              number=${{line#*\\\"number\\\":}}; number=${{number%%,*}}\n\
              say() {{ printf '{{\"number\":%s,\"answer\":%s}}\\n' \"$number\" \"$1\"; }}\n\
              case \"$line\" in\n\
              *'\"probe\"'*) say '\"alive\"' ;;\n\
-             *'\"verify\"'*) say '\"verified\",\"seconds\":0.01' ;;\n\
+             *'\"verify\"'*) {at_verify}\n\
+             say '\"verified\",\"seconds\":0.01' ;;\n\
              *'\"facts\"'*) say '\"facts\",\"identity\":\"{code}\",\"kernels\":[],\"attributes\":{{\"registers\":{registers}}}' ;;\n\
              *'\"block\"'*) {at_block}\n\
              say '\"block\",\"unit\":\"seconds\",\"values\":['\"${{US}}e-6,${{US}}e-6,${{US}}e-6\"'],\"rejected\":0,\
@@ -127,6 +129,11 @@ fn times_have_shift_interval_and_power_with_the_compiled_code_beside_them() {
     );
     let (_, document, _) = stage.compare(&BASE, &Fake { us: "30", ..BASE });
     assert_eq!(document["cases"][0]["decision"]["reasons"][0], "identical-code", "equal code is not measured");
+    let unasked = Fake { at_verify: "kill -SEGV $$", ..BASE };
+    let (code, document, stderr) = stage.compare(&unasked, &BASE);
+    assert_eq!((code, verdicts(&document)), (0, vec!["SAME"; 2]), "equal code is judged once: {stderr}");
+    let (code, document, stderr) = stage.compare(&BASE, &unasked);
+    assert_eq!((code, &document["outcomes"][0]["kind"]), (0, &"wrong-in-both".into()), "{stderr}");
 }
 
 #[test]
@@ -187,4 +194,44 @@ fn alarms_are_raised_only_if_fresh_processes_show_them_again() {
     let at_block = "if [ \"$BAD\" ]; then say '\"refused\",\"why\":\"wrong-result\",\"reason\":\"y\",\"goes_on\":true'; continue; fi";
     let (code, document, stderr) = stage.gate(&BASE, &Fake { us: "21", code: "b", at_start, at_block, ..BASE });
     assert_eq!((code, &document["outcomes"][0]["kind"]), (2, &"now-wrong".into()), "{stderr}");
+}
+
+#[test]
+fn sides_must_stay_what_they_were_and_share_the_device() {
+    let stage = Stage::new();
+    let hello = fs::read_to_string(stage.path("hello")).unwrap();
+    let restore = || fs::write(stage.path("hello"), &hello).unwrap();
+    let other = |at_start| Fake { code: "b", at_start, ..BASE };
+    let (code, _, stderr) =
+        stage.compare(&BASE, &other("sed -i 's/\"device\":\"[^\"]*\"/\"device\":\"another\"/' hello"));
+    assert!(code == 64 && stderr.contains("do not run on the same device") && stderr.contains("`another`"), "{stderr}");
+    restore();
+    let compiler = other("sed -i 's/\"compiler\":\"[^\"]*\"/\"compiler\":\"newer\"/g' hello");
+    let (code, document, stderr) = stage.compare(&BASE, &compiler);
+    assert_eq!((code, verdicts(&document)), (0, vec!["SAME"; 2]), "compilers may be what is compared: {stderr}");
+    assert!(document["warnings"][0].as_str().unwrap().starts_with("the sides differ in compiler: "), "{document}");
+    restore();
+    // Somebody edits the kernels, and a crash has them read again.
+    let at_start =
+        "if [ -e edited ]; then sed -i 's/\"kernels_sha256\":\"[0-9a-f]*\"/\"kernels_sha256\":\"00\"/' hello; fi";
+    let edited = Fake { at_block: "touch edited; kill -SEGV $$", ..other(at_start) };
+    let (code, _, stderr) = stage.compare(&BASE, &edited);
+    assert!(code == 3 && stderr.contains("changed while they were measured"), "{code} {stderr}");
+}
+
+#[test]
+fn the_noise_of_a_calibration_is_used() {
+    let stage = Stage::new();
+    let (code, _, stderr) = stage.run(&["calibrate", "--comparisons", "5"]);
+    assert_eq!(code, 0, "{stderr}");
+    // 1.2 % is within the noise that is assumed, and above what was learned here.
+    let (code, document, stderr) = stage.compare(&BASE, &Fake { us: "20.24", code: "b", ..BASE });
+    assert_eq!((code, verdicts(&document)), (1, vec!["SLOWER"; 2]), "{stderr}");
+    assert!(stderr.contains("noise from reports/calibration/"), "{stderr}");
+    let reasons = document["cases"][0]["decision"]["reasons"].as_array().unwrap();
+    assert!(reasons.contains(&"noise-calibrated".into()), "{reasons:?}");
+    let (base, candidate) = (stage.path("base"), stage.path("candidate"));
+    let sides = [base.to_str().unwrap(), candidate.to_str().unwrap()];
+    let (code, stdout, _) = stage.run(&["compare", sides[0], sides[1], "--noise", "2%"]);
+    assert!(code == 0 && stdout.ends_with("2 same\n"), "what is given goes first: {stdout}");
 }

@@ -68,6 +68,9 @@ impl<'a> LiveStage<'a> {
         };
         let maker = Maker { source: source.as_ref(), device: &self.device, stop: self.stop };
         let make = |role: &str, (place, name): (&Place, &str)| {
+            if let (Place::Commit(_), Some(command)) = (place, &self.request.commits.build) {
+                anstream::eprintln!("{}", styled(FAINT, format!("{role}: building {name} with `{command}`")));
+            }
             let made = maker.make(place, role, name).map_err(make_failure)?;
             if let Some(words) = &made.made {
                 let subject = made.commit.as_ref().map_or("", |commit| &commit.subject);

@@ -19,7 +19,9 @@ const MORE_DRAWS: usize = 4;
 /// What kept a case from running.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Trouble {
-    /// Out of memory, a time-out, a lost device.
+    /// The device has no room for it.
+    Memory,
+    /// A time-out, a lost device.
     Device,
     /// The kernel did not compile.
     Build,
@@ -102,6 +104,7 @@ fn from_error(error: BindError) -> (Findings, Option<Trouble>) {
             (Status::Errored, Some(Trouble::Build))
         }
         BindError::Backend(BackendError::InvalidUse { .. }) => (Status::Errored, Some(Trouble::Harness)),
+        BindError::Backend(BackendError::OutOfMemory { .. }) => (Status::Errored, Some(Trouble::Memory)),
         BindError::Backend(_) | BindError::Contract(_) => (Status::Errored, Some(Trouble::Device)),
     };
     (Findings { status, reason, judgements: Vec::new(), faulty: true }, trouble)

@@ -44,7 +44,7 @@ fn each_way_to_be_wrong_fails_with_its_own_sentence() {
 #[test]
 fn trouble_is_not_a_wrong_result() {
     for (behaviour, trouble, sentence) in [
-        (Behaviour::RunsOutOfMemory, Trouble::Device, "out of memory: copy.x asked for 48 bytes"),
+        (Behaviour::RunsOutOfMemory, Trouble::Memory, "out of memory: copy.x asked for 48 bytes"),
         (Behaviour::DoesNotCompile, Trouble::Build, "did not compile"),
         (Behaviour::Panics, Trouble::Harness, "please report it: a defect"),
     ] {

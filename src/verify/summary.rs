@@ -74,7 +74,7 @@ impl Summary {
         match outcome.trouble {
             Some(Trouble::Build) => self.unbuildable += 1,
             Some(Trouble::Harness) => self.harness_faults += 1,
-            Some(Trouble::Device) | None => {}
+            Some(Trouble::Memory | Trouble::Device) | None => {}
         }
         self.operation(verdict).add(verdict);
     }

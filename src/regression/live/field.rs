@@ -4,11 +4,11 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Instant;
 
 use crate::backend::KernelAttributes;
-use crate::profiling::Difference;
+use crate::profiling::{Difference, Mode};
 use crate::regression::comparison::{Comparison, NoiseSource};
-use crate::regression::decision::Thresholds;
+use crate::regression::decision::{Decision, Reason, Thresholds, Verdict};
 use crate::regression::interleave::{Duel, DuelError, Role, SideError, duel};
-use crate::regression::worker::{Hello, Worker, WorkerError, WorkerLimits};
+use crate::regression::worker::{CaseFacts, Hello, Worker, WorkerError, WorkerLimits};
 use crate::report::UtcTime;
 
 use super::contestant::Contestant;
@@ -157,18 +157,22 @@ impl<'a> Field<'a> {
 
     fn measure(&self, workers: &mut [Worker; 2], case: &LiveCase, stop: &AtomicBool) -> Result<MeasuredCase, Halt> {
         let start = Instant::now();
-        let [base, candidate] = workers.each_mut().map(|worker| verified(worker, &case.id));
-        let mut done = MeasuredCase {
-            case: case.clone(),
-            base: base?,
-            candidate: candidate?,
-            verified: false,
-            attributes: Default::default(),
-            duels: Vec::new(),
-            seconds: 0.0,
-        };
-        done.verified = done.base == Standing::Right && done.candidate == Standing::Right;
-        if done.verified {
+        let id = &case.id;
+        let [base, candidate] = &mut *workers;
+        let facts = [known(base, id)?, known(candidate, id)?];
+        let attributes_of = |of: &Result<CaseFacts, Standing>| of.as_ref().ok().and_then(|facts| facts.attributes);
+        let attributes = facts.each_ref().map(|of| attributes_of(of).unwrap_or_default());
+        let identical = matches!(&facts, [Ok(base), Ok(candidate)] if base.identity == candidate.identity);
+        let [of_base, of_candidate] = facts;
+        let candidate = of_candidate.map_or_else(Ok, |_| verified(candidate, id))?;
+        // The same code on one device is judged once.
+        let base = if identical { candidate.clone() } else { of_base.map_or_else(Ok, |_| verified(base, id))? };
+        let verified = base == Standing::Right && candidate == Standing::Right;
+        let (case, duels) = (case.clone(), Vec::new());
+        let mut done = MeasuredCase { case, base, candidate, verified, attributes, duels, seconds: 0.0 };
+        if verified && identical {
+            done.duels = done.case.modes.iter().map(|mode| same_code(&done.case.id, *mode)).collect();
+        } else if verified {
             self.fight(workers, &mut done, stop)?;
         }
         self.check_kernels(workers).map_err(Halt::Failed)?;
@@ -179,15 +183,6 @@ impl<'a> Field<'a> {
     /// Measures all modes of a case that is right on both sides.
     fn fight(&self, workers: &mut [Worker; 2], done: &mut MeasuredCase, stop: &AtomicBool) -> Result<(), Halt> {
         let id = done.case.id.clone();
-        for (place, worker) in workers.iter_mut().enumerate() {
-            match worker.facts(&id) {
-                Ok(facts) => done.attributes[place] = facts.attributes.unwrap_or_default(),
-                Err(error) => {
-                    *done.standing(ROLES[place]) = judge(&error, worker).map_err(Halt::Silent)?;
-                    return Ok(());
-                }
-            }
-        }
         for mode in done.case.modes.clone() {
             let thresholds = Thresholds::new(self.plan.least_effect, self.plan.noise.noise(&id, mode));
             let [base, candidate] = workers;
@@ -227,8 +222,6 @@ impl<'a> Field<'a> {
     }
 }
 
-const ROLES: [Role; 2] = [Role::Base, Role::Candidate];
-
 impl MeasuredCase {
     fn standing(&mut self, role: Role) -> &mut Standing {
         match role {
@@ -243,4 +236,18 @@ fn verified(worker: &mut Worker, case: &str) -> Result<Standing, Halt> {
         Ok(_) => Ok(Standing::Right),
         Err(error) => judge(&error, worker).map_err(Halt::Silent),
     }
+}
+
+/// What the side's code for a case is, or why it has none.
+fn known(worker: &mut Worker, case: &str) -> Result<Result<CaseFacts, Standing>, Halt> {
+    match worker.facts(case) {
+        Ok(facts) => Ok(Ok(facts)),
+        Err(error) => judge(&error, worker).map(Err).map_err(Halt::Silent),
+    }
+}
+
+/// Nothing is measured of code that is the same.
+fn same_code(case: &str, mode: Mode) -> Duel {
+    let decision = Decision::unmeasured(Verdict::Same, Reason::IdenticalCode);
+    Duel { case: case.to_string(), mode, decision, measured: None, seconds: 0.0 }
 }
