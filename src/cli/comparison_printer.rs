@@ -60,7 +60,8 @@ pub fn print_agreement(comparison: &Comparison, stdout: &mut Stdout) -> io::Resu
     if comparison.agreement.is_empty() {
         return stdout.line(styled(NOTE, "no case over 10 µs was timed on both sides"));
     }
-    print_rows(comparison, stdout)
+    print_rows(comparison, stdout)?;
+    comparison.warnings.iter().try_for_each(|warning| stdout.line(format!("{} {warning}", styled(NOTE, "note:"))))
 }
 
 fn print_sides(comparison: &Comparison, stdout: &mut Stdout) -> io::Result<()> {

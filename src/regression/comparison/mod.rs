@@ -4,6 +4,7 @@ mod agreement;
 mod case;
 mod comparability;
 mod csv_table;
+mod device_drift;
 mod distribution;
 mod error;
 mod files;

@@ -15,6 +15,7 @@ use crate::sweep::{Flag, Measurement};
 use super::agreement::Agreement;
 use super::case::{ComparedCase, Distributions, SideValue, Unit};
 use super::comparability::differing_conditions;
+use super::device_drift::device_drift;
 use super::error::ComparisonError;
 use super::outcome::outcomes;
 use super::side::SideInfo;
@@ -87,7 +88,7 @@ pub fn compare_runs(
         judged_in_both,
         only_base,
         only_candidate,
-        warnings: warnings.collect(),
+        warnings: device_drift(base, candidate).into_iter().chain(warnings).collect(),
     })
 }
 
