@@ -36,8 +36,8 @@ impl BudgetReport {
     ) -> Result<(), Failure> {
         let whole = span_text(self.budget.whole);
         for case in cases.iter().map(|selected| selected.case.id()).filter(|id| !judged.contains_key(id)) {
-            let reason = format!("not reached: the time budget of {whole} ended while cases were verified");
-            directory.problem(&Problem { case, fatal: true, reason }).or_exit(Exit::Usage)?;
+            let why = format!("the time budget of {whole} ended while cases were verified");
+            directory.problem(&Problem::not_reached(case, &why)).or_exit(Exit::Usage)?;
             self.unreached += 1;
         }
         Ok(())

@@ -3,7 +3,7 @@
 use std::fs;
 
 use crate::profiling::Mode;
-use crate::sweep::SweepSink;
+use crate::sweep::{Problem, SweepSink};
 use crate::verify::{Status, Verdict, VerdictSink};
 
 use super::fixture::{measurement, problem, record, sample, verdict};
@@ -51,6 +51,20 @@ fn the_page_stands_alone_and_has_every_case() {
     );
     assert!(page.contains("<span class=\"tag failed\">failed</span>"), "an element has one class attribute");
     assert!(!page.contains("partial run"));
+}
+
+#[test]
+fn cases_that_no_time_was_left_for_are_no_failures() {
+    let folder = tempfile::tempdir().expect("a temporary directory");
+    let mut run = run(folder.path());
+    let late = Problem::not_reached("top_k/bf16/64x1024/normal".to_string(), "the time was over");
+    run.problem(&late).expect("the disk has room");
+    run.finish(RunStatus::Partial).expect("the disk has room");
+    let report = draw_report(folder.path()).expect("a run");
+    let page = fs::read_to_string(&report.page).expect("just written");
+    assert!(page.contains("1 could not be measured, 1 not reached in time"));
+    let (failures, rest) = page.split_once("id=\"not-reached\"").expect("a section of their own");
+    assert!(!failures.contains("not reached: the time was over") && rest.contains("not reached: the time was over"));
 }
 
 #[test]

@@ -17,6 +17,8 @@ pub struct Headline {
     pub measured: usize,
     /// Verified cases that could not be measured, or whose timed launches gave a wrong result.
     pub unmeasured: usize,
+    /// Cases that no time was left for.
+    pub not_reached: usize,
 }
 
 impl Headline {
@@ -30,16 +32,17 @@ impl Headline {
             errored: run.count(Status::Errored),
             skipped: run.count(Status::Skipped),
             measured: cases.len(),
-            unmeasured: run.problems.iter().filter(|problem| problem.fatal).count(),
+            unmeasured: run.problems.iter().filter(|problem| problem.fatal && !problem.is_not_reached()).count(),
+            not_reached: run.problems.iter().filter(|problem| problem.is_not_reached()).count(),
         }
     }
 
     pub fn is_good(&self) -> bool {
-        self.failed + self.errored + self.unmeasured == 0 && self.passed > 0
+        self.failed + self.errored + self.unmeasured + self.not_reached == 0 && self.passed > 0
     }
 
     pub fn sentence(&self) -> String {
-        let Self { passed, failed, errored, unmeasured, .. } = *self;
+        let Self { passed, failed, errored, unmeasured, not_reached, .. } = *self;
         let ran = passed + failed;
         let mut parts = Vec::new();
         match (ran, failed) {
@@ -54,6 +57,9 @@ impl Headline {
         if unmeasured > 0 {
             parts.push(format!("{unmeasured} could not be measured"));
         }
+        if not_reached > 0 {
+            parts.push(format!("{not_reached} not reached in time"));
+        }
         parts.join(", ")
     }
 }
@@ -67,7 +73,7 @@ mod tests {
     use super::*;
 
     fn headline(passed: usize, failed: usize, errored: usize, unmeasured: usize) -> Headline {
-        Headline { passed, failed, errored, skipped: 3, measured: passed, unmeasured }
+        Headline { passed, failed, errored, skipped: 3, measured: passed, unmeasured, not_reached: 0 }
     }
 
     #[test]
@@ -76,6 +82,9 @@ mod tests {
         assert_eq!(headline(63, 1, 2, 0).sentence(), "1 of 64 cases is wrong, 2 could not run");
         assert_eq!(headline(0, 0, 0, 0).sentence(), "No case ran");
         assert_eq!(headline(9, 0, 0, 1).sentence(), "All 9 cases that ran are right, 1 could not be measured");
+        let late = Headline { not_reached: 4, ..headline(9, 0, 0, 0) };
+        assert_eq!(late.sentence(), "All 9 cases that ran are right, 4 not reached in time");
+        assert!(!late.is_good(), "a run that is not whole is not good");
         assert!(headline(9, 0, 0, 0).is_good() && !headline(0, 0, 0, 0).is_good() && !headline(9, 0, 0, 1).is_good());
     }
 }

@@ -113,8 +113,8 @@ fn operations(page: &mut Page, rows: &[OperationRow<'_>], emulated: bool) {
 
 fn failures(page: &mut Page, run: &RunData) {
     let wrong = run.verdicts.iter().filter(|one| matches!(one.status, Status::Failed | Status::Errored));
-    let all: Vec<String> =
-        wrong.map(failure).chain(run.problems.iter().filter(|problem| problem.fatal).map(unmeasured)).collect();
+    let problems = run.problems.iter().filter(|problem| problem.fatal && !problem.is_not_reached());
+    let all: Vec<String> = wrong.map(failure).chain(problems.map(unmeasured)).collect();
     let most = all.len().min(MOST_FAILURES);
     let shown = all[..most].iter().take_while(|one| page.fit(one)).count();
     page.left_out(all.len() - shown, "failures", "verdicts.csv");

@@ -138,10 +138,10 @@ impl Sweep {
                     summary.unreached += 1;
                     plan.give_up(place.suite_position);
                     let (whole, least) = (span_text(budget.whole), span_text(Duration::from_secs_f64(least)));
-                    let reason = format!(
-                        "not reached: of the time budget of {whole} less was left than the {least} that the fewest samples take"
+                    let why = format!(
+                        "of the time budget of {whole} less was left than the {least} that the fewest samples take"
                     );
-                    sink.unreached(&problem(reason))?;
+                    sink.unreached(&Problem::not_reached(case.id(), &why))?;
                     sink.progress(&progress(&plan, limit))?;
                     continue;
                 }

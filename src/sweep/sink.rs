@@ -18,6 +18,20 @@ pub struct Problem {
     pub reason: String,
 }
 
+/// What the reason of a case begins with that no time was left for.
+const NOT_REACHED: &str = "not reached: ";
+
+impl Problem {
+    /// A case that no time was left for. Nothing is wrong with it.
+    pub fn not_reached(case: String, why: &str) -> Self {
+        Self { case, fatal: true, reason: format!("{NOT_REACHED}{why}") }
+    }
+
+    pub fn is_not_reached(&self) -> bool {
+        self.reason.starts_with(NOT_REACHED)
+    }
+}
+
 /// How far a sweep is.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct SweepProgress {

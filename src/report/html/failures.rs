@@ -12,11 +12,11 @@ use super::table::{case_link, tag};
 /// Failures shown in full; the others are listed, and the page shows each as one case.
 const MOST_IN_FULL: usize = 8;
 
-/// `None` when nothing failed.
+/// `None` when nothing failed. Cases that no time was left for are no failures, see `not_reached`.
 pub fn failures(run: &RunData) -> Option<Markup> {
     let verdicts: Vec<&Verdict> =
         run.verdicts.iter().filter(|verdict| matches!(verdict.status, Status::Failed | Status::Errored)).collect();
-    let refused: Vec<_> = run.problems.iter().filter(|problem| problem.fatal).collect();
+    let refused: Vec<_> = run.problems.iter().filter(|problem| problem.fatal && !problem.is_not_reached()).collect();
     if verdicts.is_empty() && refused.is_empty() {
         return None;
     }
@@ -38,6 +38,33 @@ pub fn failures(run: &RunData) -> Option<Markup> {
                 ul.listed { @for (case, reason) in listed {
                     li { (case_link(case)) ": " (reason.lines().next().unwrap_or_default()) }
                 } }
+            }
+        }
+    })
+}
+
+/// Cases that no time was left for, by why. `None` when all were reached.
+pub fn not_reached(run: &RunData) -> Option<Markup> {
+    let missed = run.problems.iter().filter(|problem| problem.is_not_reached());
+    by_reason(missed.map(|problem| (problem.reason.as_str(), problem.case.as_str())))
+}
+
+/// Cases under the reasons that they share. `None` for no cases.
+pub fn by_reason<'a>(cases: impl Iterator<Item = (&'a str, &'a str)>) -> Option<Markup> {
+    let mut reasons: Vec<(&str, Vec<&str>)> = Vec::new();
+    for (reason, case) in cases {
+        match reasons.iter_mut().find(|(known, _)| *known == reason) {
+            Some((_, cases)) => cases.push(case),
+            None => reasons.push((reason, vec![case])),
+        }
+    }
+    (!reasons.is_empty()).then(|| {
+        html! {
+            @for (reason, cases) in reasons {
+                details {
+                    summary { b { (grouped(cases.len() as u64)) } " " (reason) }
+                    ul.cases { @for case in cases { li { (case_link(case)) } } }
+                }
             }
         }
     })

@@ -7,7 +7,7 @@ use super::super::plots::Figure;
 use super::super::run_data::RunData;
 use super::super::sample_digest::SampleDigests;
 use super::definitions::definitions;
-use super::failures::failures;
+use super::failures::{failures, not_reached};
 use super::figures::figures as figure_groups;
 use super::measurements::measurements;
 use super::one_case::one_case;
@@ -48,6 +48,7 @@ pub fn render_page(run: &RunData, samples: &SampleDigests, figures: &[Figure]) -
     let emulated = run.record.device.emulated;
     let sections = [
         Section { id: "failures", title: "Failures", content: failures(run) },
+        Section { id: "not-reached", title: "Not reached", content: not_reached(run) },
         Section { id: "warnings", title: "Warnings", content: warnings(run) },
         Section { id: "correctness", title: "Correctness", content: correctness(&rows) },
         Section { id: "cold-hot", title: "Cold against hot", content: cold_and_hot(&rows, emulated) },

@@ -1,13 +1,14 @@
 //! Every case, and why the skipped ones were skipped.
 
-use maud::{Markup, html};
+use maud::Markup;
 
 use crate::verify::{Status, Verdict};
 
 use super::super::run_data::RunData;
-use super::numbers::{grouped, percent, scientific, significant};
+use super::failures::by_reason;
+use super::numbers::{percent, scientific, significant};
 use super::overview::ulp_cell;
-use super::table::{Cell, Column, Kind, case_link, large_table, number, numbers, word, words};
+use super::table::{Cell, Column, Kind, large_table, number, numbers, word, words};
 
 /// One row per case; the row's id is the case's.
 pub fn all_cases(run: &RunData) -> Option<Markup> {
@@ -40,21 +41,6 @@ fn cells(verdict: &Verdict) -> Vec<Cell> {
 
 /// Skipped cases by reason.
 pub fn skipped(run: &RunData) -> Option<Markup> {
-    let mut reasons: Vec<(&str, Vec<&str>)> = Vec::new();
-    for verdict in run.verdicts.iter().filter(|verdict| verdict.status == Status::Skipped) {
-        match reasons.iter_mut().find(|(reason, _)| *reason == verdict.reason) {
-            Some((_, cases)) => cases.push(&verdict.case),
-            None => reasons.push((&verdict.reason, vec![&verdict.case])),
-        }
-    }
-    (!reasons.is_empty()).then(|| {
-        html! {
-            @for (reason, cases) in reasons {
-                details {
-                    summary { b { (grouped(cases.len() as u64)) } " " (reason) }
-                    ul.cases { @for case in cases { li { (case_link(case)) } } }
-                }
-            }
-        }
-    })
+    let skipped = run.verdicts.iter().filter(|verdict| verdict.status == Status::Skipped);
+    by_reason(skipped.map(|verdict| (verdict.reason.as_str(), verdict.case.as_str())))
 }
