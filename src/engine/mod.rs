@@ -2,3 +2,4 @@
 
 pub mod host_model;
 pub mod model_file;
+pub mod tokenizer;
