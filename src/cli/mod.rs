@@ -38,6 +38,7 @@ mod start;
 mod sweep;
 mod sweep_printer;
 mod tensor_file;
+mod tokenize;
 mod trend;
 mod verdict_json;
 mod verdict_junit;

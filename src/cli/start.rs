@@ -10,8 +10,8 @@ use super::exit_code::Exit;
 use super::failure::{CommandResult, Failure};
 use super::output::{BAD, styled};
 use super::{
-    annotate, bisect, calibrate, compare, devices, exec, gate, inspect, list, logits, merge, report, run, sweep, trend,
-    verify, worker,
+    annotate, bisect, calibrate, compare, devices, exec, gate, inspect, list, logits, merge, report, run, sweep,
+    tokenize, trend, verify, worker,
 };
 
 const EXAMPLES: &str = "\
@@ -64,6 +64,8 @@ enum Command {
     Exec(exec::Arguments),
     /// Write what a model says at every position, to hold against another engine
     Logits(logits::Arguments),
+    /// Turn text into token ids and back, by a model's own tokenizer
+    Tokenize(tokenize::Arguments),
     /// Show registers, shared memory, spills, code size and occupancy of compiled kernels
     Inspect(inspect::Arguments),
     /// List devices, and where each missing backend was looked for
@@ -90,6 +92,7 @@ impl Command {
             Command::List(arguments) => list::run(arguments),
             Command::Exec(arguments) => exec::run(arguments),
             Command::Logits(arguments) => logits::run(arguments),
+            Command::Tokenize(arguments) => tokenize::run(arguments),
             Command::Inspect(arguments) => inspect::run(arguments),
             Command::Devices(arguments) => devices::run(arguments),
             Command::Worker(arguments) => worker::run(arguments),
