@@ -64,7 +64,7 @@ HG_DEVICE void attend(const T* keys, const T* values, const DecodeShape& shape, 
         float score[HEADS][KEYS];
         HG_UNROLL
         for (uint32_t head = 0; head < HEADS; head++) {
-            const Floats4 low = queries[head * FOURS + lane * 2], high = queries[head * FOURS + lane * 2 + 1];
+            const Floats4 low = queries[head * FOURS + lane], high = queries[head * FOURS + FOURS / 2 + lane];
             const float query[CHUNK] = {low.x, low.y, low.z, low.w, high.x, high.y, high.z, high.w};
             HG_UNROLL
             for (uint32_t j = 0; j < KEYS; j++) {
@@ -106,11 +106,13 @@ struct DecodeScratch {
     float* rows;
 };
 
-// Queries of the block's heads times scale, zero where there is no head and beyond head_dim.
+// Queries of the block's heads times scale, zero where there is no head and beyond head_dim. The first four elements of
+// every lane's eight come first, then the others, so that the lanes of a row read consecutive fours.
 template <uint32_t HEADS, typename T>
 HG_DEVICE void load_queries(const T* q, uint32_t present, const DecodeShape& shape, Floats4* queries) {
     for (uint32_t n = threadIdx.x; n < HEADS * FOURS; n += DECODE_THREADS) {
-        const uint32_t head = n / FOURS, column = n % FOURS * 4;
+        const uint32_t head = n / FOURS, place = n % FOURS;
+        const uint32_t column = place % (FOURS / 2) * CHUNK + place / (FOURS / 2) * 4;
         Floats4 four = {0.0f, 0.0f, 0.0f, 0.0f};
         if (head < present && column < shape.head_dim) {
             const T* element = q + head * shape.head_dim + column;
