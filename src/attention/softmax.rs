@@ -91,23 +91,25 @@ pub(super) fn rows(tensor: &HostTensor, first: usize, count: usize) -> Vec<f64> 
 /// weight * (|v| + |y|). Adding n weighted values adds sqrt(n) units of the sum of their magnitudes.
 pub(super) fn attend(query: &[f64], keys: &[f64], values: &[f64], scale: f64) -> (Vec<f64>, Vec<f64>) {
     let dim = query.len();
+    let chain = (dim as f64).sqrt() + 2.0;
     let dot = |key: &[f64]| {
-        key.iter().zip(query).fold((0.0, 0.0), |(sum, magnitude): (f64, f64), (k, q)| {
-            let product = k * q;
-            (sum + product, magnitude + product.abs())
-        })
+        let products = || key.iter().zip(query).map(|(k, q)| k * q);
+        let (sum, magnitude) =
+            products().fold((0.0, 0.0), |(sum, most): (f64, f64), product| (sum + product, most + product.abs()));
+        // Equal products are rounded alike, not independently: theirs is the worst case.
+        let equal = products().all(|product| product == key[0] * query[0]);
+        (sum * scale, magnitude * scale * if equal { chain.max(dim as f64 + 2.0) } else { chain })
     };
-    let scores: Vec<(f64, f64)> =
-        keys.chunks_exact(dim).map(dot).map(|(sum, most)| (sum * scale, most * scale)).collect();
+    let scores: Vec<(f64, f64)> = keys.chunks_exact(dim).map(dot).collect();
     let largest = scores.iter().fold(f64::NEG_INFINITY, |most, score| most.max(score.0));
     let (mut sum, mut sum_off) = (0.0, 0.0);
     let (mut output, mut magnitude, mut off) = (vec![0.0; dim], vec![0.0; dim], vec![0.0; dim]);
-    for ((score, most), row) in scores.iter().zip(values.chunks_exact(dim)) {
+    for ((score, off_by), row) in scores.iter().zip(values.chunks_exact(dim)) {
         let weight = (score - largest).exp();
         let weight = if weight < LEAST_WEIGHT { 0.0 } else { weight };
         let error = match weight {
             0.0 => 0.0,
-            weight => weight * (((dim as f64).sqrt() + 2.0) * most.abs() + (score - largest).abs() + 16.0),
+            weight => weight * (off_by.abs() + (score - largest).abs() + 16.0),
         };
         sum += weight;
         sum_off += error;
