@@ -1,13 +1,14 @@
 //! hipgauge gauges GPU kernels: correctness against f64 references, timing, reports and regressions.
 //!
 //! Layers point one way: `cli` uses `verify`, `sweep` and `report`; those use the operations (`mlp`, `sampler`,
-//! `embedding`, `attention`); those use `operation` (the contract), `profiling` and `backend`. Nothing below `cli`
+//! `embedding`, `attention`, `matrix`); those use `operation` (the contract), `profiling` and `backend`. Nothing below `cli`
 //! prints or exits. ARCHITECTURE.md is the map.
 
 pub mod attention;
 pub mod backend;
 pub mod embedding;
 pub mod engine;
+pub mod matrix;
 pub mod mlp;
 pub mod operation;
 pub mod profiling;

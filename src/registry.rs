@@ -2,6 +2,7 @@
 
 use crate::attention::{AttentionDecode, AttentionPrefill, Rope};
 use crate::embedding::Embedding;
+use crate::matrix::{Dequantise, MatrixProduct, MatrixVector};
 use crate::mlp::{RmsNorm, SwiGlu};
 use crate::operation::Operation;
 use crate::sampler::{FUSED_SAMPLER, TOP_K_SAMPLING, TOP_P_SAMPLING, TopK};
@@ -21,6 +22,18 @@ pub const OPERATIONS: &[&dyn Operation] = &[
     &Rope::INTO_CACHE,
     &AttentionDecode,
     &AttentionPrefill,
+    &MatrixVector::NUMBERS,
+    &MatrixVector::Q8_0,
+    &MatrixVector::Q4_0,
+    &MatrixVector::Q4_K,
+    &MatrixVector::Q5_K,
+    &MatrixVector::Q6_K,
+    &MatrixProduct,
+    &Dequantise::Q8_0,
+    &Dequantise::Q4_0,
+    &Dequantise::Q4_K,
+    &Dequantise::Q5_K,
+    &Dequantise::Q6_K,
 ];
 
 /// The operation of that name.

@@ -4,6 +4,7 @@
 use std::fs;
 use std::path::Path;
 
+use hipgauge::matrix::QuantFormat;
 use hipgauge::operation::{Layout, ParameterValue, Parameters, Problem};
 use hipgauge::registry;
 use hipgauge::tensor::{DType, HostTensor};
@@ -132,6 +133,53 @@ fn attention_is_scaled_dot_product_attention() {
             let call = Call { operation: "attention_decode", rows: 3, columns, parameters: &shape };
             let same = agree(&call, dtype, &inputs, &[golden.result(&name("decode"), dtype)]);
             assert!(same || !exact, "decode {dtype}");
+        }
+    }
+}
+
+#[test]
+fn products_are_torch_linear() {
+    let golden = Golden::open();
+    for dtype in DType::FLOATS {
+        let name = |part: &str| format!("linear.{dtype}.{part}");
+        let [x, weight, bias, residual] = ["x", "weight", "bias", "residual"].map(|part| golden.input(&name(part)));
+        let [y, y_all] = ["y", "y_all"].map(|part| golden.result(&name(part), dtype));
+        let call = Call { operation: "matrix_product", rows: 3, columns: 72, parameters: &[("outputs", integer(7))] };
+        assert!(agree(&call, dtype, &[x.clone(), weight.clone()], std::slice::from_ref(&y)), "{dtype}");
+        let row_of = |tensor: &HostTensor, row: usize| {
+            let mut one = HostTensor::zeros(dtype, 1, tensor.columns());
+            one.bytes_mut().copy_from_slice(tensor.row_bytes(row));
+            one
+        };
+        for row in 0..3 {
+            let call = Call { operation: "matrix_vector", rows: 7, columns: 72, parameters: &[] };
+            assert!(agree(&call, dtype, &[weight.clone(), row_of(&x, row)], &[row_of(&y, row)]), "{dtype}");
+            let parameters = ["bias", "residual"].map(|name| (name, ParameterValue::Flag(true)));
+            let call = Call { parameters: &parameters, ..call };
+            let inputs = [weight.clone(), row_of(&x, row), bias.clone(), row_of(&residual, row)];
+            assert!(agree(&call, dtype, &inputs, &[row_of(&y_all, row)]), "{dtype}");
+        }
+    }
+}
+
+#[test]
+fn quantised_blocks_are_widened_as_by_the_gguf_package() {
+    let golden = Golden::open();
+    let file = SafeTensors::deserialize(&golden.bytes).expect("a safetensors file");
+    for format in QuantFormat::ALL {
+        let name = format.name().to_uppercase();
+        let data = file.tensor(&format!("quant.{name}.data")).expect("blocks");
+        let theirs = golden.result(&format!("quant.{name}.values"), DType::F32);
+        assert_eq!(data.shape(), [4, format.row_bytes(512)], "{name}");
+        for (row, bytes) in data.data().chunks_exact(format.row_bytes(512)).enumerate() {
+            let pairs = format.widen(bytes).into_iter().zip(theirs.row_f64(row));
+            for (column, ((value, magnitude), theirs)) in pairs.enumerate() {
+                // They compute in f32: two roundings of the parts' size.
+                assert!(
+                    (value - theirs).abs() <= 2f64.powi(-23) * magnitude,
+                    "{name}[{row}, {column}]: {value}, {theirs}"
+                );
+            }
         }
     }
 }

@@ -1,4 +1,4 @@
-//! Mistakes in the kernels of the engine: embedding, positions, attention.
+//! Mistakes in the kernels of the engine: embedding, positions, attention, products with weights.
 
 use super::Mutant;
 
@@ -121,5 +121,80 @@ pub const MUTANTS: &[Mutant] = &[
         case: "attention_prefill/f32/70x64/heads=2,kv_heads=1/normal",
         wave: "32",
         expects: "race",
+    },
+    Mutant {
+        mistake: "the last element beside the vectors is dropped",
+        file: "matrix/matrix_vector.hip",
+        replacements: &[("n < columns - body; n += lanes", "n + 1 < columns - body; n += lanes")],
+        case: "matrix_vector/f32/3x65/normal",
+        wave: "32",
+        expects: "wrong y: ",
+    },
+    Mutant {
+        mistake: "every row has the first row's bias",
+        file: "matrix/matrix_vector.hip",
+        replacements: &[("to_float(bias[row])", "to_float(bias[0])")],
+        case: "matrix_vector/bf16/17x256/bias/normal",
+        wave: "64",
+        expects: "wrong y: ",
+    },
+    Mutant {
+        mistake: "the high bits of a minimum from the wrong byte",
+        file: "include/quantised.h",
+        replacements: &[("minimum_high = packed[group] >> 6", "minimum_high = packed[group - 4] >> 6")],
+        case: "matrix_vector_q4_k/f32/9x512/normal",
+        wave: "32",
+        expects: "wrong y: ",
+    },
+    Mutant {
+        mistake: "high and low halves of a byte swapped",
+        file: "include/quantised.h",
+        replacements: &[("byte >> (4 * part) & 15u", "byte >> (4 - 4 * part) & 15u")],
+        case: "matrix_vector_q4_0/f16/9x512/normal",
+        wave: "32",
+        expects: "wrong y: ",
+    },
+    Mutant {
+        mistake: "a 6-bit weight is centred on 31",
+        file: "include/quantised.h",
+        replacements: &[("byte >> low_shift & 15u) - 32)", "byte >> low_shift & 15u) - 31)")],
+        case: "matrix_vector_q6_k/bf16/9x512/normal",
+        wave: "32",
+        expects: "wrong y: ",
+    },
+    Mutant {
+        mistake: "a last slice of columns that is not whole is dropped",
+        file: "matrix/matrix_product.hip",
+        replacements: &[("column < columns; column += SLICE", "column + SLICE <= columns; column += SLICE")],
+        case: "matrix_product/f32/3x65/normal",
+        wave: "32",
+        expects: "wrong y: ",
+    },
+    Mutant {
+        mistake: "a slice is overwritten while it is read",
+        file: "matrix/matrix_product.hip",
+        replacements: &[(
+            "        }\n        __syncthreads();\n    }\n    HG_UNROLL",
+            "        }\n    }\n    HG_UNROLL",
+        )],
+        case: "matrix_product/f32/3x65/normal",
+        wave: "32",
+        expects: "race",
+    },
+    Mutant {
+        mistake: "the minimum of a group is not taken off",
+        file: "matrix/dequantise.hip",
+        replacements: &[("values.quant[first + i], values.offset)", "values.quant[first + i], 0.0f)")],
+        case: "dequantise_q5_k/bf16/3x512/normal",
+        wave: "32",
+        expects: "wrong y: ",
+    },
+    Mutant {
+        mistake: "every block of a row is read as its first",
+        file: "matrix/dequantise.hip",
+        replacements: &[("blocks + uint64_t(run / RUNS) * Block::BYTES", "blocks")],
+        case: "dequantise_q8_0/f32/3x512/normal",
+        wave: "64",
+        expects: "wrong y: ",
     },
 ];

@@ -1,0 +1,133 @@
+// Matrix times vector, the work of decoding: y = W x (+ bias) (+ residual), W is [rows, columns]. W is stored as numbers, or
+// in GGUF's quantised blocks, which are widened in registers.
+//
+// Bytes: reads W once, and x for each row, from cache; writes a number per row. Two operations for each weight: memory
+// binds. A wave makes one row: its lanes read UNROLL consecutive vectors (or runs of 16 quantised weights) a step, so that
+// UNROLL loads of each lane are in flight, and add their sums at the end.
+#include "quantised.h"
+#include "reduce.h"
+
+constexpr uint32_t VECTOR_THREADS = 256;
+constexpr uint32_t UNROLL = 4;
+
+template <typename T>
+struct RowEnd {
+    const T* bias;
+    const T* residual;
+    T* y;
+    uint64_t rows;
+
+    HG_MEMBER void write(uint64_t row, float sum) const {
+        if (bias != nullptr) sum += to_float(bias[row]);
+        if (residual != nullptr) sum += to_float(residual[row]);
+        y[row] = from_float<T>(sum);
+    }
+};
+
+// The row of this wave; `step` waves share the grid.
+HG_DEVICE uint64_t first_row() {
+    return uint64_t(blockIdx.x) * (VECTOR_THREADS / wave_size()) + threadIdx.x / wave_size();
+}
+HG_DEVICE uint64_t row_step() { return uint64_t(gridDim.x) * (VECTOR_THREADS / wave_size()); }
+
+template <typename T>
+HG_DEVICE void matrix_vector(const T* weights, const T* x, const RowEnd<T>& end, uint32_t columns, int64_t stride) {
+    constexpr uint32_t COUNT = Vector16<T>::COUNT;
+    const uint32_t lane = lane_index(), lanes = wave_size();
+    for (uint64_t row = first_row(); row < end.rows; row += row_step()) {
+        const T* weight = weights + int64_t(row) * stride;
+        // Vectors start where the row is aligned; x is read element by element if it is not aligned there.
+        uint32_t head = (16 - misalignment(weight)) % 16 / sizeof(T);
+        head = head < columns ? head : columns;
+        const bool aligned = misalignment(x + head) == 0;
+        const uint32_t vectors = (columns - head) / COUNT, body = vectors * COUNT;
+        float sum = 0.0f;
+        for (uint32_t first = 0; first < vectors; first += UNROLL * lanes) {
+            Vector16<T> a[UNROLL], b[UNROLL];
+            HG_UNROLL
+            for (uint32_t j = 0; j < UNROLL; j++) {
+                const uint32_t index = first + j * lanes + lane, column = head + index * COUNT;
+                a[j] = b[j] = Vector16<T>{{0, 0, 0, 0}};
+                if (index < vectors) {
+                    a[j] = load_vector(weight + column);
+                    b[j] = load_vector_or_elements(x + column, aligned);
+                }
+            }
+            HG_UNROLL
+            for (uint32_t j = 0; j < UNROLL; j++) {
+                HG_UNROLL
+                for (uint32_t i = 0; i < COUNT; i++) {
+                    sum = fused_multiply_add(get_element(a[j], i), get_element(b[j], i), sum);
+                }
+            }
+        }
+        for (uint32_t n = lane; n < columns - body; n += lanes) {
+            const uint32_t column = n < head ? n : n + body;
+            sum = fused_multiply_add(to_float(weight[column]), to_float(x[column]), sum);
+        }
+        sum = wave_reduce_sum(sum);
+        if (lane == 0) end.write(row, sum);
+    }
+}
+
+template <typename Block, typename T>
+HG_DEVICE float run_product(const uint8_t* row, uint32_t run, const T* x) {
+    constexpr uint32_t RUNS = Block::WEIGHTS / RUN, COUNT = Vector16<T>::COUNT;
+    const QuantRun weights = Block::run(row + uint64_t(run / RUNS) * Block::BYTES, run % RUNS);
+    float dot = 0.0f, total = 0.0f;
+    HG_UNROLL
+    for (uint32_t first = 0; first < RUN; first += COUNT) {
+        const T* address = x + run * RUN + first;
+        const Vector16<T> vector = load_vector_or_elements(address, misalignment(address) == 0);
+        HG_UNROLL
+        for (uint32_t i = 0; i < COUNT; i++) {
+            const float value = get_element(vector, i);
+            dot = fused_multiply_add(weights.quant[first + i], value, dot);
+            total += value;
+        }
+    }
+    return fused_multiply_add(weights.scale, dot, weights.offset * total);
+}
+
+// `stride` is in units of 2 bytes.
+template <typename Block, typename T>
+HG_DEVICE void quantised_matrix_vector(const uint16_t* weights, const T* x, const RowEnd<T>& end, uint32_t columns,
+                                       int64_t stride) {
+    const uint32_t lane = lane_index(), lanes = wave_size(), runs = columns / RUN;
+    for (uint64_t row = first_row(); row < end.rows; row += row_step()) {
+        const uint8_t* blocks = reinterpret_cast<const uint8_t*>(weights + int64_t(row) * stride);
+        float sum = 0.0f;
+        for (uint32_t run = lane; run < runs; run += lanes) sum += run_product<Block>(blocks, run, x);
+        sum = wave_reduce_sum(sum);
+        if (lane == 0) end.write(row, sum);
+    }
+}
+
+#define VECTOR_PARAMETERS(W, T) \
+    (const W* weights, const T* x, const T* bias, const T* residual, T* y, uint64_t rows, uint32_t columns, int64_t stride)
+#define VECTOR_BODY(T) matrix_vector<T>(weights, x, {bias, residual, y, rows}, columns, stride)
+#define QUANTISED_BODY(BLOCK, T) quantised_matrix_vector<BLOCK, T>(weights, x, {bias, residual, y, rows}, columns, stride)
+
+HG_KERNEL(matrix_vector_f32, VECTOR_THREADS, VECTOR_PARAMETERS(float, float)) { VECTOR_BODY(float); }
+HG_KERNEL(matrix_vector_f16, VECTOR_THREADS, VECTOR_PARAMETERS(f16, f16)) { VECTOR_BODY(f16); }
+HG_KERNEL(matrix_vector_bf16, VECTOR_THREADS, VECTOR_PARAMETERS(bf16, bf16)) { VECTOR_BODY(bf16); }
+
+HG_KERNEL(matrix_vector_q8_0_f32, VECTOR_THREADS, VECTOR_PARAMETERS(uint16_t, float)) { QUANTISED_BODY(Q8_0, float); }
+HG_KERNEL(matrix_vector_q8_0_f16, VECTOR_THREADS, VECTOR_PARAMETERS(uint16_t, f16)) { QUANTISED_BODY(Q8_0, f16); }
+HG_KERNEL(matrix_vector_q8_0_bf16, VECTOR_THREADS, VECTOR_PARAMETERS(uint16_t, bf16)) { QUANTISED_BODY(Q8_0, bf16); }
+
+HG_KERNEL(matrix_vector_q4_0_f32, VECTOR_THREADS, VECTOR_PARAMETERS(uint16_t, float)) { QUANTISED_BODY(Q4_0, float); }
+HG_KERNEL(matrix_vector_q4_0_f16, VECTOR_THREADS, VECTOR_PARAMETERS(uint16_t, f16)) { QUANTISED_BODY(Q4_0, f16); }
+HG_KERNEL(matrix_vector_q4_0_bf16, VECTOR_THREADS, VECTOR_PARAMETERS(uint16_t, bf16)) { QUANTISED_BODY(Q4_0, bf16); }
+
+HG_KERNEL(matrix_vector_q4_k_f32, VECTOR_THREADS, VECTOR_PARAMETERS(uint16_t, float)) { QUANTISED_BODY(Q4_K, float); }
+HG_KERNEL(matrix_vector_q4_k_f16, VECTOR_THREADS, VECTOR_PARAMETERS(uint16_t, f16)) { QUANTISED_BODY(Q4_K, f16); }
+HG_KERNEL(matrix_vector_q4_k_bf16, VECTOR_THREADS, VECTOR_PARAMETERS(uint16_t, bf16)) { QUANTISED_BODY(Q4_K, bf16); }
+
+HG_KERNEL(matrix_vector_q5_k_f32, VECTOR_THREADS, VECTOR_PARAMETERS(uint16_t, float)) { QUANTISED_BODY(Q5_K, float); }
+HG_KERNEL(matrix_vector_q5_k_f16, VECTOR_THREADS, VECTOR_PARAMETERS(uint16_t, f16)) { QUANTISED_BODY(Q5_K, f16); }
+HG_KERNEL(matrix_vector_q5_k_bf16, VECTOR_THREADS, VECTOR_PARAMETERS(uint16_t, bf16)) { QUANTISED_BODY(Q5_K, bf16); }
+
+HG_KERNEL(matrix_vector_q6_k_f32, VECTOR_THREADS, VECTOR_PARAMETERS(uint16_t, float)) { QUANTISED_BODY(Q6_K, float); }
+HG_KERNEL(matrix_vector_q6_k_f16, VECTOR_THREADS, VECTOR_PARAMETERS(uint16_t, f16)) { QUANTISED_BODY(Q6_K, f16); }
+HG_KERNEL(matrix_vector_q6_k_bf16, VECTOR_THREADS, VECTOR_PARAMETERS(uint16_t, bf16)) { QUANTISED_BODY(Q6_K, bf16); }

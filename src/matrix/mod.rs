@@ -1,0 +1,12 @@
+//! Products of weights with one vector (decoding) or many (prompts), and the formats that weights are stored in.
+
+mod dequantise;
+mod product;
+mod quantised;
+mod rounding;
+mod vector;
+
+pub use dequantise::Dequantise;
+pub use product::MatrixProduct;
+pub use quantised::QuantFormat;
+pub use vector::MatrixVector;
