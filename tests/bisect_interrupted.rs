@@ -1,6 +1,8 @@
 //! `hipgauge bisect` killed in the middle, beside a checkout that somebody works in.
 
 mod git_history;
+#[path = "support/interrupt.rs"]
+mod interrupt;
 
 use std::io::{BufRead, BufReader};
 use std::path::{Path, PathBuf};
@@ -9,10 +11,12 @@ use std::time::{Duration, Instant};
 
 use git_history::Repository;
 use git_history::slow_kernels::{CASE, Version, line};
+use interrupt::{heed_interrupts, signal};
 use serde_json::Value;
 
 fn command(repository: &Repository, cache: &Path) -> Command {
     let mut command = Command::new(env!("CARGO_BIN_EXE_hipgauge"));
+    heed_interrupts(&mut command);
     command.args(["bisect", "--device", "host", "--case", CASE, "--format", "json", "--bad", "main", "--good"]);
     command.arg(&repository.hashes[0]).arg("--cache").arg(cache).env("HIPGAUGE_CACHE_DIR", cache);
     // From inside of the checkout, as a person would.
@@ -115,8 +119,7 @@ fn ctrl_c_ends_in_good_order_and_the_search_goes_on() {
     let cache = folder.path().canonicalize().expect("it is there");
     let (mut child, said) = start_and_wait(command(&repository, &cache), "bad end");
     assert!(said.iter().any(|line| line.starts_with("bad end")), "{said:?}");
-    let sent = Command::new("kill").args(["-INT", &child.id().to_string()]).status().expect("kill runs");
-    assert!(sent.success());
+    signal(&child, libc::SIGINT);
     assert_eq!(child.wait().expect("it ends").code(), Some(130));
     assert_gone(&cache);
     let output = command(&repository, &cache).arg("--resume").output().expect("it runs");

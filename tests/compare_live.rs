@@ -1,6 +1,8 @@
 //! `compare` of commits, folders of kernels and programs on the host emulator, whose step counter is exact.
 
 mod git_history;
+#[path = "support/interrupt.rs"]
+mod interrupt;
 
 use std::fs;
 use std::io::{BufRead, BufReader};
@@ -10,6 +12,7 @@ use std::process::{Command, Stdio};
 
 use git_history::slow_kernels::{CASE, Version, first, line, with};
 use git_history::{Planned, Repository};
+use interrupt::{heed_interrupts, signal};
 use serde_json::Value;
 
 /// Another case of the same kernel.
@@ -22,6 +25,7 @@ fn cache() -> PathBuf {
 
 fn command(repository: &Repository, sides: [&str; 2]) -> Command {
     let mut command = Command::new(env!("CARGO_BIN_EXE_hipgauge"));
+    heed_interrupts(&mut command);
     command.arg("compare").args(sides).args(["--device", "host", "--case", CASE]);
     command.arg("--cache").arg(cache()).env("HIPGAUGE_CACHE_DIR", cache()).current_dir(repository.path());
     command
@@ -244,8 +248,7 @@ fn ctrl_c_keeps_what_was_measured() {
     while !said.contains("so far: SLOWER") {
         assert!(stderr.read_line(&mut said).expect("it can be read") > 0, "{said}");
     }
-    let sent = Command::new("kill").args(["-INT", &child.id().to_string()]).status().expect("kill runs");
-    assert!(sent.success());
+    signal(&child, libc::SIGINT);
     std::io::Read::read_to_string(&mut stderr, &mut said).expect("it ends");
     let output = child.wait_with_output().expect("it ends");
     let stdout = String::from_utf8_lossy(&output.stdout);
@@ -265,7 +268,6 @@ fn ctrl_c_ends_a_build() {
     while !said.contains("base: building main~1 with") {
         assert!(stderr.read_line(&mut said).expect("it can be read") > 0, "{said}");
     }
-    let sent = Command::new("kill").args(["-INT", &child.id().to_string()]).status().expect("kill runs");
-    assert!(sent.success());
+    signal(&child, libc::SIGINT);
     assert_eq!(child.wait().expect("it ends").code(), Some(130));
 }

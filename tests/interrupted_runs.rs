@@ -1,12 +1,15 @@
 //! Runs that are stopped while they work: what was done is kept, marked as partial, and can be drawn.
 
+#[path = "support/interrupt.rs"]
+mod interrupt;
+
 use std::fs;
 use std::io;
-use std::os::unix::process::CommandExt;
 use std::path::Path;
 use std::process::{Child, Command, Output, Stdio};
 use std::time::{Duration, Instant};
 
+use interrupt::{heed_interrupts, signal};
 use serde_json::Value;
 
 const GOOD: i32 = 0;
@@ -17,14 +20,7 @@ const PATIENCE: Duration = Duration::from_secs(300);
 
 fn start(folder: &Path, arguments: &[&str]) -> Child {
     let mut command = Command::new(env!("CARGO_BIN_EXE_hipgauge"));
-    // A shell starts background jobs with Ctrl-C ignored; that would pass on to the program, which obeys it.
-    // SAFETY: no handler of this process is replaced, only the disposition in the forked child.
-    let heed_interrupts = || match unsafe { libc::signal(libc::SIGINT, libc::SIG_DFL) } {
-        libc::SIG_ERR => Err(io::Error::last_os_error()),
-        _ => Ok(()),
-    };
-    // SAFETY: between fork and exec the closure calls only `signal`, which is async-signal-safe.
-    unsafe { command.pre_exec(heed_interrupts) };
+    heed_interrupts(&mut command);
     command
         .args(arguments)
         .args(["--device", "host", "--jobs", "1", "--out"])
@@ -47,11 +43,6 @@ fn wait_for_rows(child: &mut Child, file: &Path, least: usize) {
         assert!(start.elapsed() < PATIENCE, "no {least} rows in {} yet", file.display());
         std::thread::sleep(Duration::from_millis(2));
     }
-}
-
-fn signal(child: &Child, signal: i32) {
-    // SAFETY: the child has not been waited for, so its id cannot have passed to another process.
-    assert_eq!(unsafe { libc::kill(child.id() as i32, signal) }, 0);
 }
 
 fn stdout_of(output: &Output) -> String {
