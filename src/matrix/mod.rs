@@ -1,6 +1,7 @@
 //! Products of weights with one vector (decoding) or many (prompts), and the formats that weights are stored in.
 
 mod dequantise;
+mod input_classes;
 mod product;
 mod quantised;
 mod rounding;

@@ -10,6 +10,7 @@ use crate::operation::{
 };
 use crate::tensor::HostTensor;
 
+use super::input_classes::CLASSES;
 use super::rounding::Dot;
 
 /// Of `kernels/matrix/matrix_product.hip`.
@@ -22,20 +23,6 @@ const PARAMETERS: &[ParameterSpec] = &[ParameterSpec {
     default: ParameterValue::Integer(64),
     summary: "rows of the weights, which are columns of the result",
 }];
-
-const CLASSES: &[InputClass] = &[
-    InputClass::Normal,
-    InputClass::Uniform,
-    InputClass::AllEqual,
-    InputClass::Infinities,
-    InputClass::NanFirst,
-    InputClass::NanMiddle,
-    InputClass::NanLast,
-    InputClass::Denormals,
-    InputClass::SignedZeros,
-    InputClass::Ascending,
-    InputClass::Dominant,
-];
 
 /// `Y = X W^T`, X `[rows, columns]` and W `[outputs, columns]`, summed in f32 and rounded once. With `distinct_rows` the rows
 /// of both repeat.

@@ -11,6 +11,7 @@ use crate::operation::{
 use crate::tensor::{DType, HostTensor};
 
 use super::QuantFormat;
+use super::input_classes::CLASSES;
 use super::rounding::Dot;
 
 const THREADS: u32 = 256;
@@ -24,20 +25,6 @@ const fn flag(name: &'static str, summary: &'static str) -> ParameterSpec {
 
 const PARAMETERS: &[ParameterSpec] =
     &[flag("bias", "adds a number of its own to each row"), flag("residual", "adds the residual to the result")];
-
-const CLASSES: &[InputClass] = &[
-    InputClass::Normal,
-    InputClass::Uniform,
-    InputClass::AllEqual,
-    InputClass::Infinities,
-    InputClass::NanFirst,
-    InputClass::NanMiddle,
-    InputClass::NanLast,
-    InputClass::Denormals,
-    InputClass::SignedZeros,
-    InputClass::Ascending,
-    InputClass::Dominant,
-];
 
 /// The class is that of the vector. A quantised weight is a product and a difference, which meet an infinity one by one:
 /// the result may be NaN where the weight's own product is infinite, so that infinities are left out.
