@@ -1,9 +1,11 @@
 //! The one device trait.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use super::{
     AllocationLedger, Argument, BackendError, Buffer, DeviceInfo, Kernel, KernelAttributes, KernelId, LaunchDimensions,
+    MatrixLibrary,
 };
 
 /// Bytes of known pattern that every allocation has before and after it, on every device.
@@ -124,4 +126,14 @@ pub trait Device: Send + Sync {
         &self,
         work: &mut dyn FnMut() -> Result<(), BackendError>,
     ) -> Result<Option<Box<dyn Graph>>, BackendError>;
+
+    /// The vendor's library of matrix products. The first call loads it, which takes hundreds of megabytes of address
+    /// space, and allocates its workspace; later ones give the same.
+    ///
+    /// # Errors
+    /// `NoMatrixLibrary` where there is none, which is an ordinary answer. Anything else is about a library that is there.
+    fn matrix_library(&self) -> Result<Arc<dyn MatrixLibrary>, BackendError> {
+        let device = self.info().id.clone();
+        Err(BackendError::NoMatrixLibrary { device, reason: "no vendor makes one for it".to_owned() })
+    }
 }

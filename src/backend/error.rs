@@ -51,6 +51,17 @@ pub enum BackendError {
     #[error("{kernel}: {fault}")]
     KernelFault { kernel: String, fault: String },
 
+    #[error("{device} has no matrix library: {reason}; `hipgauge devices --verbose` shows where it was looked for")]
+    NoMatrixLibrary { device: String, reason: String },
+
+    #[error("{device} has a matrix library that is no use: {reason}; install it again, or point to another one")]
+    UnusableMatrixLibrary { device: String, reason: String },
+
+    #[error(
+        "{library} on {device} has no algorithm for {shape} with {workspace_bytes} bytes of workspace ({offered} offered, none usable); use matrix_product, or another shape"
+    )]
+    NoMatrixAlgorithm { device: String, library: String, shape: String, offered: usize, workspace_bytes: usize },
+
     #[error("{device} cannot do this: {capability} is not available; it is a capability to ask for first")]
     Unsupported { device: String, capability: &'static str },
 

@@ -50,7 +50,10 @@ pub fn exit_of_backend(error: &hipgauge::backend::BackendError) -> Exit {
         | E::TimedOut { .. }
         | E::StillBusy { .. }
         | E::DeviceLost { .. }
-        | E::Unsupported { .. } => Exit::NotReproducible,
+        | E::Unsupported { .. }
+        | E::NoMatrixLibrary { .. }
+        | E::UnusableMatrixLibrary { .. }
+        | E::NoMatrixAlgorithm { .. } => Exit::NotReproducible,
         E::Compile { .. } | E::UnknownKernel { .. } => Exit::Undecided,
         E::KernelFault { .. } => Exit::WrongResult,
         E::InvalidUse { .. } => Exit::HarnessFault,

@@ -2,6 +2,7 @@
 
 use std::ffi::{CStr, c_char, c_int, c_void};
 use std::ptr;
+use std::sync::Arc;
 
 use cudarc::driver::sys::{
     self, CUcontext, CUdevice, CUdevice_attribute, CUevent, CUevent_flags, CUfunction_attribute, CUresult,
@@ -9,7 +10,10 @@ use cudarc::driver::sys::{
 };
 
 use crate::backend::gpu::{DriverError, ErrorKind, GpuDriver, Handle};
+use crate::backend::matrix_library::{MatrixFunctions, NoMatrixFunctions};
 use crate::backend::{KernelAttributes, LaunchDimensions};
+
+use super::cublaslt;
 
 type Result<T> = std::result::Result<T, DriverError>;
 
@@ -21,6 +25,8 @@ pub struct CudaDriver {
     pub device: CUdevice,
     context: CUcontext,
     elapsed_time: ElapsedTime,
+    /// Of CUDA, as the driver knows it.
+    major: u32,
 }
 
 /// `cuEventElapsedTime`, which every driver has. The bindings know only its successor, which drivers before
@@ -85,8 +91,9 @@ macro_rules! call {
 }
 
 impl CudaDriver {
-    /// Retains the primary context of the device with that ordinal. The driver library must be loaded.
-    pub fn open(ordinal: c_int) -> Result<Self> {
+    /// Retains the primary context of the device with that ordinal. The driver library, of that major version of CUDA, must
+    /// be loaded.
+    pub fn open(ordinal: c_int, major: u32) -> Result<Self> {
         let mut device = 0;
         let mut context = ptr::null_mut();
         // SAFETY: both results are writable, and the driver checks the ordinal.
@@ -102,7 +109,7 @@ impl CudaDriver {
             message: error.to_string(),
             kind: ErrorKind::Refused,
         })?;
-        Ok(Self { device, context, elapsed_time })
+        Ok(Self { device, context, elapsed_time, major })
     }
 }
 
@@ -320,5 +327,9 @@ impl GpuDriver for CudaDriver {
     unsafe fn destroy_executable(&self, executable: Handle) -> Result<()> {
         // SAFETY: see above.
         unsafe { call!(cuGraphExecDestroy(executable.pointer())) }
+    }
+
+    fn matrix_functions(&self) -> std::result::Result<Arc<MatrixFunctions>, NoMatrixFunctions> {
+        cublaslt::load(self.major).0.clone()
     }
 }

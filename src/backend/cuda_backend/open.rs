@@ -166,9 +166,10 @@ pub fn open(ordinal: usize, library: &Arc<KernelLibrary>) -> Result<Arc<dyn Devi
     if ordinal >= found.devices {
         return Err(missing(format!("the driver reports {} device(s)", found.devices)));
     }
-    let (compiler, _) = nvrtc::load(found.version as u32 / 1000);
+    let major = found.version as u32 / 1000;
+    let (compiler, _) = nvrtc::load(major);
     let compiler = compiler.map_err(missing)?;
-    let driver = CudaDriver::open(ordinal as i32).map_err(|error| error.on(&id, String::new()))?;
+    let driver = CudaDriver::open(ordinal as i32, major).map_err(|error| error.on(&id, String::new()))?;
     let architecture = architecture(driver.device);
     let options = vec![
         format!("--gpu-architecture={architecture}"),

@@ -6,14 +6,16 @@ use std::ptr;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
+use crate::backend::matrix_library::NoMatrixFunctions;
 use crate::backend::{
     AllocationLedger, Argument, BackendError, Buffer, Device, DeviceInfo, Event, FENCE_BYTES, FENCE_PATTERN,
-    FenceViolation, Graph, Kernel, KernelAttributes, KernelId, KernelLibrary, LaunchDimensions,
+    FenceViolation, Graph, Kernel, KernelAttributes, KernelId, KernelLibrary, LaunchDimensions, MatrixLibrary,
 };
 
 use super::driver::{DriverError, ErrorKind, GpuDriver, Handle};
 use super::event::GpuEvent;
 use super::graph::GpuGraph;
+use super::matrix_library::{GpuMatrixLibrary, WORKSPACE_BYTES};
 use super::memory::Memory;
 use super::module::{CodeObjectSource, LoadedModule};
 use super::stream::{Stream, invalid};
@@ -30,6 +32,7 @@ pub struct GpuDevice<D: GpuDriver> {
     library: Arc<KernelLibrary>,
     code_objects: Box<dyn CodeObjectSource>,
     modules: Mutex<HashMap<String, Arc<LoadedModule<D>>>>,
+    matrix_library: Mutex<Option<Arc<GpuMatrixLibrary<D>>>>,
 }
 
 impl<D: GpuDriver> GpuDevice<D> {
@@ -41,7 +44,8 @@ impl<D: GpuDriver> GpuDevice<D> {
     ) -> Result<Self, BackendError> {
         let stream = Arc::new(Stream::new(driver, &info.id)?);
         let memory = Arc::new(Memory::new(Arc::clone(&stream)));
-        Ok(Self { info, stream, memory, library, code_objects, modules: Mutex::default() })
+        let (modules, matrix_library) = (Mutex::default(), Mutex::default());
+        Ok(Self { info, stream, memory, library, code_objects, modules, matrix_library })
     }
 
     /// The address of `bytes` bytes at `offset`, if the buffer is this device's and has that many.
@@ -311,5 +315,21 @@ impl<D: GpuDriver> Device for GpuDevice<D> {
             return Ok(None);
         }
         Ok(Some(Box::new(GpuGraph::capture(&self.stream, work)?)))
+    }
+
+    fn matrix_library(&self) -> Result<Arc<dyn MatrixLibrary>, BackendError> {
+        let mut opened = self.matrix_library.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(library) = &*opened {
+            return Ok(Arc::clone(library) as _);
+        }
+        let device = self.info.id.clone();
+        let functions = self.stream.driver.matrix_functions().map_err(|none| match none {
+            NoMatrixFunctions::Absent(reason) => BackendError::NoMatrixLibrary { device, reason },
+            NoMatrixFunctions::Unusable(reason) => BackendError::UnusableMatrixLibrary { device, reason },
+        })?;
+        let workspace = self.allocate(WORKSPACE_BYTES, "matrix_library.workspace")?;
+        let library = GpuMatrixLibrary::open(&self.memory, functions, workspace)?;
+        *opened = Some(Arc::clone(&library));
+        Ok(library)
     }
 }

@@ -2,6 +2,9 @@
 
 use std::ffi::{CStr, c_void};
 
+use std::sync::Arc;
+
+use crate::backend::matrix_library::{MatrixFunctions, NoMatrixFunctions};
 use crate::backend::{BackendError, KernelAttributes, LaunchDimensions};
 
 /// A pointer that the driver gave: a stream, an event, a module, a function, a graph.
@@ -115,4 +118,7 @@ pub trait GpuDriver: Send + Sync + 'static {
     unsafe fn destroy_graph(&self, graph: Handle) -> DriverResult<()>;
     unsafe fn launch_graph(&self, executable: Handle, stream: Handle) -> DriverResult<()>;
     unsafe fn destroy_executable(&self, executable: Handle) -> DriverResult<()>;
+
+    /// The vendor's matrix library, looked for and loaded at the first call of the process.
+    fn matrix_functions(&self) -> Result<Arc<MatrixFunctions>, NoMatrixFunctions>;
 }

@@ -67,8 +67,8 @@ impl<D: GpuDriver> Graph for GpuGraph<D> {
     fn replay(&self) -> Result<(), BackendError> {
         let stream = &self.stream;
         stream.enter_outside_capture("replay")?;
-        match self.captured.kernels.last() {
-            Some(kernel) => stream.note(format_args!("a graph that ends with {}", kernel.id)),
+        match &self.captured.ends_with {
+            Some(last) => stream.note(format_args!("a graph that ends with {last}")),
             None => stream.note(format_args!("a graph without kernels")),
         }
         // SAFETY: self keeps the executable and all that it uses alive; a drop waits for the stream.

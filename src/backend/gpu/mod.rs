@@ -5,6 +5,8 @@ mod device;
 mod driver;
 mod event;
 mod graph;
+mod matrix_descriptors;
+mod matrix_library;
 mod memory;
 mod module;
 mod stream;

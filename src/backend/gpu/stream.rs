@@ -1,7 +1,8 @@
 //! The one stream of a GPU device, with a watchdog instead of blocking waits.
 
+use std::any::Any;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Mutex, MutexGuard, OnceLock, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 use std::thread::{self, ThreadId};
 use std::time::{Duration, Instant};
 
@@ -20,6 +21,10 @@ const NAP: Duration = Duration::from_micros(100);
 pub struct Captured {
     pub buffers: Vec<Buffer>,
     pub kernels: Vec<Kernel>,
+    /// Products of the vendor's library; each keeps its library.
+    pub products: Vec<Arc<dyn Any + Send + Sync>>,
+    /// What was enqueued last, for messages.
+    pub ends_with: Option<String>,
 }
 
 struct Capture {
@@ -150,8 +155,19 @@ impl<D: GpuDriver> Stream<D> {
     /// Keeps what a launch uses alive for the graph under capture, if there is one.
     pub fn keep_for_graph<'a>(&self, kernel: Option<&Kernel>, buffers: impl Iterator<Item = &'a Buffer>) {
         if let Some(capture) = &mut *lock(&self.capture) {
-            capture.captured.kernels.extend(kernel.cloned());
+            if let Some(kernel) = kernel {
+                capture.captured.ends_with = Some(kernel.id.to_string());
+                capture.captured.kernels.push(kernel.clone());
+            }
             capture.captured.buffers.extend(buffers.cloned());
+        }
+    }
+
+    /// Keeps a library's product alive for the graph under capture, if there is one.
+    pub fn keep_product_for_graph<T: Any + Send + Sync>(&self, product: &Arc<T>, name: &dyn std::fmt::Display) {
+        if let Some(capture) = &mut *lock(&self.capture) {
+            capture.captured.ends_with = Some(name.to_string());
+            capture.captured.products.push(Arc::clone(product) as _);
         }
     }
 

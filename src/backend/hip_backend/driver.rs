@@ -7,8 +7,10 @@ use std::sync::Arc;
 use hip_sys::hipError_t;
 
 use crate::backend::gpu::{DriverError, ErrorKind, GpuDriver, Handle};
+use crate::backend::matrix_library::{MatrixFunctions, NoMatrixFunctions};
 use crate::backend::{KernelAttributes, LaunchDimensions};
 
+use super::hipblaslt;
 use super::properties::attribute_value;
 use super::table::{GraphTable, HipTable};
 
@@ -302,5 +304,9 @@ impl GpuDriver for HipDriver {
         // SAFETY: see above.
         let status = unsafe { (self.graphs()?.destroy_executable)(executable.pointer()) };
         check(&self.table, "hipGraphExecDestroy", status)
+    }
+
+    fn matrix_functions(&self) -> std::result::Result<Arc<MatrixFunctions>, NoMatrixFunctions> {
+        hipblaslt::load().0.clone()
     }
 }

@@ -3,6 +3,7 @@
 mod architecture;
 mod code_objects;
 mod driver;
+mod hipblaslt;
 mod library;
 mod open;
 mod properties;

@@ -42,7 +42,10 @@ impl From<BackendError> for Stop {
             BackendError::Compile { .. } | BackendError::UnknownKernel { .. } => {
                 return Self::refuse(Refusal::Unbuildable, reason);
             }
-            BackendError::Unsupported { .. } => return Self::refuse(Refusal::Impossible, reason),
+            BackendError::Unsupported { .. }
+            | BackendError::NoMatrixLibrary { .. }
+            | BackendError::UnusableMatrixLibrary { .. }
+            | BackendError::NoMatrixAlgorithm { .. } => return Self::refuse(Refusal::Impossible, reason),
             // What a GPU's driver says after a fault is of no use; on the emulator only the launch has ended, and a
             // fresh process costs little.
             BackendError::KernelFault { .. } => Answer::Refused { why: Refusal::WrongResult, reason, goes_on: false },
