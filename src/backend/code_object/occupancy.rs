@@ -1,7 +1,7 @@
 //! How many waves of a kernel an AMD multiprocessor holds at a time.
 //!
 //! Sources: the limits are those of LLVM's `AMDGPUBaseInfo.cpp` (`IsaInfo`) and of the ISA documents "CDNA 3" and
-//! "RDNA 3" (occupancy). `docs/methodology.md` has the formula; `tests/amd_kernels.rs` holds it against the compiler's
+//! "RDNA 3" (occupancy). `docs/methodology.md` has the formula; `tests/kernels/amd_kernels.rs` holds it against the compiler's
 //! own resource remarks for every kernel and five architectures.
 
 use crate::backend::{KernelAttributes, LaunchDimensions};

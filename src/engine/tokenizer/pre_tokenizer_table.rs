@@ -2,7 +2,7 @@
 //!
 //! Names, and which families look whole words up first and begin with BOS, are those of llama.cpp's `llama-vocab.cpp`
 //! (2026-08); patterns are the models' own where llama.cpp approximates them. `default` and `falcon` exist in llama.cpp
-//! only. Each is pinned to `tokenizers` by `tests/tokenizer_golden.rs`.
+//! only. Each is pinned to `tokenizers` by `tests/engine/tokenizer_golden.rs`.
 
 /// A way to split text.
 pub struct Family {

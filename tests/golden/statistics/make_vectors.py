@@ -3,7 +3,7 @@
     python3 -m venv venv && venv/bin/pip install numpy scipy statsmodels arch
     venv/bin/python tests/golden/statistics/make_vectors.py
 
-tests/statistics_vectors.rs reads the file. The versions used are in it.
+tests/statistics/vectors.rs reads the file. The versions used are in it.
 """
 
 import json

@@ -1,13 +1,11 @@
 //! `gate` against commits of real repositories on the host emulator, with every exit code, and under `git bisect run`.
 
-mod git_history;
-
 use std::fs;
 use std::path::PathBuf;
 use std::process::Command;
 
-use git_history::Repository;
-use git_history::slow_kernels::{CASE, Version, line};
+use crate::git_history::Repository;
+use crate::git_history::slow_kernels::{CASE, Version, line};
 use serde_json::Value;
 
 fn cache() -> PathBuf {

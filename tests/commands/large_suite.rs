@@ -47,7 +47,7 @@ fn peak_bytes(arguments: &[&str], folder: &Path) -> u64 {
 }
 
 fn check(what: &str, peak: u64) {
-    // The figure is what this test is for: `cargo test --test large_suite -- --nocapture` shows it.
+    // The figure is what this test is for: `cargo test --test commands large_suite -- --nocapture` shows it.
     println!("{what}: at most {} MiB in memory", peak >> 20);
     assert!(peak < MOST_BYTES, "{what} held {} MiB", peak >> 20);
 }

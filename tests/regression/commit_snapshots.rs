@@ -1,14 +1,12 @@
 //! Commits of real repositories as private folders: read without a trace.
 
-mod git_history;
-
 use std::fs;
 use std::path::Path;
 use std::process::Command;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
-use git_history::{Planned, Repository};
+use crate::git_history::{Planned, Repository};
 use hipgauge::regression::repository::{Built, Cache, Git, Measured, Recipe, RepositoryError, read_history, snapshot};
 
 /// A line of six with a branch of two: 0 1 2 3 (5 merges 4) 6, where 4 grows from 1.

@@ -1,18 +1,14 @@
 //! `compare` of commits, folders of kernels and programs on the host emulator, whose step counter is exact.
 
-mod git_history;
-#[path = "support/interrupt.rs"]
-mod interrupt;
-
 use std::fs;
 use std::io::{BufRead, BufReader};
 use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 
-use git_history::slow_kernels::{CASE, Version, first, line, with};
-use git_history::{Planned, Repository};
-use interrupt::{heed_interrupts, signal};
+use crate::git_history::slow_kernels::{CASE, Version, first, line, with};
+use crate::git_history::{Planned, Repository};
+use crate::interrupt::{heed_interrupts, signal};
 use serde_json::Value;
 
 /// Another case of the same kernel.

@@ -90,7 +90,7 @@ fn bad_arguments_are_refused_before_anything_starts() {
     }
 }
 
-/// A folder for the AMD compiler of tests/amd_kernels.rs is made the same way; here the host's compiler reads it.
+/// A folder for the AMD compiler of tests/kernels/amd_kernels.rs is made the same way; here the host's compiler reads it.
 #[test]
 fn kernels_with_extra_work_compile_and_are_still_right() {
     let folder = tempfile::tempdir().unwrap();

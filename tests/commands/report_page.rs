@@ -3,18 +3,15 @@
 //!
 //! HIPGAUGE_REQUIRE_CHROMIUM=1 makes a missing browser a failure. HIPGAUGE_SCREENSHOTS=DIR saves what was seen.
 
-#[path = "support/chromium.rs"]
-mod chromium;
-#[path = "support/synthetic_run.rs"]
-mod synthetic_run;
-
+use crate::chromium;
+use crate::synthetic_run;
 use std::path::{Path, PathBuf};
 use std::{env, fs};
 
+use crate::chromium::Browser;
+use crate::synthetic_run::{ERRORED, FAILED, MEASURED, SAMPLES, SKIPPED};
 use assert_cmd::Command;
-use chromium::Browser;
 use serde_json::{Value, json};
-use synthetic_run::{ERRORED, FAILED, MEASURED, SAMPLES, SKIPPED};
 
 const WIDE: (u32, u32) = (1280, 900);
 const PHONE: (u32, u32) = (390, 844);

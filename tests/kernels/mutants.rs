@@ -9,7 +9,6 @@ use std::process::Command;
 use std::sync::Mutex;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
-#[path = "mutants/engine_kernels.rs"]
 mod engine_kernels;
 
 pub struct Mutant {

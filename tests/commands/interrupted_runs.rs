@@ -1,15 +1,12 @@
 //! Runs that are stopped while they work: what was done is kept, marked as partial, and can be drawn.
 
-#[path = "support/interrupt.rs"]
-mod interrupt;
-
 use std::fs;
 use std::io;
 use std::path::Path;
 use std::process::{Child, Command, Output, Stdio};
 use std::time::{Duration, Instant};
 
-use interrupt::{heed_interrupts, signal};
+use crate::interrupt::{heed_interrupts, signal};
 use serde_json::Value;
 
 const GOOD: i32 = 0;

@@ -3,13 +3,11 @@
 //! Needs a clang with the AMDGPU target, 16 or newer. Where there is none the test says so and checks nothing;
 //! HIPGAUGE_REQUIRE_AMD_COMPILER=1 makes that a failure.
 
-mod git_history;
-
 use std::path::PathBuf;
 use std::process::Command;
 
-use git_history::Repository;
-use git_history::slow_kernels::{CASE, Version, line};
+use crate::git_history::Repository;
+use crate::git_history::slow_kernels::{CASE, Version, line};
 use serde_json::Value;
 
 fn cache() -> PathBuf {

@@ -1,17 +1,13 @@
 //! `hipgauge bisect` killed in the middle, beside a checkout that somebody works in.
 
-mod git_history;
-#[path = "support/interrupt.rs"]
-mod interrupt;
-
 use std::io::{BufRead, BufReader};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
 
-use git_history::Repository;
-use git_history::slow_kernels::{CASE, Version, line};
-use interrupt::{heed_interrupts, signal};
+use crate::git_history::Repository;
+use crate::git_history::slow_kernels::{CASE, Version, line};
+use crate::interrupt::{heed_interrupts, signal};
 use serde_json::Value;
 
 fn command(repository: &Repository, cache: &Path) -> Command {

@@ -1,12 +1,10 @@
 //! `hipgauge bisect` on real repositories: the kernels do extra work on the host emulator, whose step counter is exact.
 
-mod git_history;
-
 use std::path::PathBuf;
 use std::process::Command;
 
-use git_history::slow_kernels::{CASE, Version, first, line, with};
-use git_history::{Planned, Repository};
+use crate::git_history::slow_kernels::{CASE, Version, first, line, with};
+use crate::git_history::{Planned, Repository};
 use hipgauge::profiling::statistics::SplitMix64;
 use serde_json::Value;
 

@@ -1,0 +1,9 @@
+//! Devices: the contract that all keep, the emulator, vendor libraries, timing and telemetry.
+
+mod checked_timing;
+mod device_conformance;
+mod hiprtc;
+mod host_emulator;
+mod kernel_timer;
+mod telemetry;
+mod vendor_libraries;

@@ -1,0 +1,5 @@
+//! Statistics against scipy and against simulation.
+
+mod coverage;
+mod vectors;
+mod verdict_rates;
