@@ -6,6 +6,7 @@ use std::cell::Cell;
 use std::fs;
 use std::path::{Path, PathBuf};
 
+use hipgauge::engine::Capacity;
 use hipgauge::engine::host_model::{HostModel, LogitRows};
 use hipgauge::engine::model_file::{ModelFile, ModelFileError, dequantize};
 
@@ -84,8 +85,9 @@ fn open(path: &Path, file_bytes: usize, what: &str) -> Result<(), ModelFileError
 fn compute(path: &Path) {
     let file = ModelFile::open(path).expect("read before");
     let tokens = [1, 2, 1];
-    let logits = HostModel::new(&file, tokens.len()).and_then(|mut model| model.forward(&tokens, LogitRows::All));
-    if let Ok(logits) = logits {
+    let Ok(weights) = file.weights() else { return };
+    let model = HostModel::new(file.config(), weights, Capacity::one(tokens.len()));
+    if let Ok(logits) = model.and_then(|mut model| model.forward(&tokens, LogitRows::All)) {
         assert_eq!(logits.len(), tokens.len() * file.config().vocab);
     }
 }

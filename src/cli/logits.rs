@@ -3,6 +3,7 @@
 use std::path::PathBuf;
 
 use clap::Args;
+use hipgauge::engine::Capacity;
 use hipgauge::engine::host_model::{HostModel, HostModelError, LogitRows};
 use hipgauge::engine::model_file::ModelFile;
 use safetensors::{Dtype, tensor::TensorView};
@@ -38,7 +39,8 @@ pub struct Arguments {
 pub fn run(arguments: &Arguments) -> CommandResult {
     let file = ModelFile::open(&arguments.model).or_exit(Exit::Usage)?;
     let tokens = &arguments.tokens;
-    let logits = HostModel::new(&file, tokens.len())
+    let weights = file.weights().or_exit(Exit::Usage)?;
+    let logits = HostModel::new(file.config(), weights, Capacity::one(tokens.len()))
         .and_then(|mut model| model.forward(tokens, LogitRows::All))
         .map_err(|error| Failure::new(exit_of(&error), error))?;
     let vocab = file.config().vocab;
@@ -73,8 +75,7 @@ fn write(arguments: &Arguments, vocab: usize, logits: &[f32]) -> Result<(), Fail
 
 fn exit_of(error: &HostModelError) -> Exit {
     match error {
-        HostModelError::Model(_)
-        | HostModelError::NoTokens
+        HostModelError::NoTokens
         | HostModelError::NoSuchToken { .. }
         | HostModelError::TooLong { .. }
         | HostModelError::BeyondContext { .. } => Exit::Usage,

@@ -6,6 +6,7 @@
 mod distribution;
 mod draws;
 mod filters;
+mod host_draw;
 mod plan;
 mod sampler_plan;
 mod sampler_reference;
@@ -19,5 +20,6 @@ mod total_order;
 pub use distribution::{Band, RowDistribution};
 pub use draws::uniform_bits;
 pub use filters::Filters;
+pub use host_draw::{HostDraw, draw_token};
 pub use samplers::{FUSED_SAMPLER, Sampler, TOP_K_SAMPLING, TOP_P_SAMPLING};
 pub use top_k::TopK;

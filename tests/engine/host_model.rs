@@ -5,6 +5,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 use assert_cmd::Command;
+use hipgauge::engine::Capacity;
 use hipgauge::engine::host_model::{HostModel, HostModelError, LogitRows};
 use hipgauge::engine::model_file::ModelFile;
 use safetensors::SafeTensors;
@@ -38,6 +39,11 @@ const GREEDY: usize = 64;
 
 fn path(name: &str) -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/fixtures/models").join(name)
+}
+
+fn host_model(file: &ModelFile, positions: usize) -> HostModel<'_> {
+    let weights = file.weights().expect("weights");
+    HostModel::new(file.config(), weights, Capacity::one(positions)).expect("room")
 }
 
 struct Expected(Vec<u8>);
@@ -77,7 +83,7 @@ fn logits_and_greedy_continuations_are_those_of_transformers() {
     let tokens = expected.words("tokens");
     for name in MODELS {
         let file = ModelFile::open(&path(name)).unwrap_or_else(|error| panic!("{name}: {error}"));
-        let mut model = HostModel::new(&file, tokens.len() + GREEDY).expect("room");
+        let mut model = host_model(&file, tokens.len() + GREEDY);
         let logits = model.forward(&tokens, LogitRows::All).expect("logits");
         let nmse = worst_nmse(&logits, &expected.logits(name), file.config().vocab);
         println!("{name:28} worst position's NMSE {nmse:.2e}");
@@ -94,7 +100,7 @@ fn the_cache_changes_nothing() {
         let file = ModelFile::open(&path(name)).expect("a model");
         let vocab = file.config().vocab;
         let tokens: Vec<u32> = (0..90).map(|at| at * 31 % 96).collect();
-        let mut model = HostModel::new(&file, 90).expect("room");
+        let mut model = host_model(&file, 90);
         let at_once = model.forward(&tokens, LogitRows::All).expect("logits");
         for step in [1, 7, 64] {
             model.clear();
@@ -129,7 +135,7 @@ fn prompts_longer_than_a_pass_are_taken_in_passes() {
     let file = ModelFile::open(folder.path()).expect("a model");
     let vocab = file.config().vocab;
     let tokens: Vec<u32> = (0..1025).map(|at| at * 17 % 96).collect();
-    let mut model = HostModel::new(&file, tokens.len()).expect("room");
+    let mut model = host_model(&file, tokens.len());
     let all = model.forward(&tokens, LogitRows::All).expect("logits");
     assert_eq!(all.len(), tokens.len() * vocab);
     model.clear();
@@ -145,9 +151,11 @@ fn prompts_longer_than_a_pass_are_taken_in_passes() {
 fn what_does_not_fit_is_refused_and_changes_nothing() {
     let file = ModelFile::open(&path("llama")).expect("a model");
     let vocab = file.config().vocab;
-    let beyond = HostModel::new(&file, 513).map(|_| ()).expect_err("512 positions");
+    let beyond = HostModel::new(file.config(), file.weights().expect("weights"), Capacity::one(513))
+        .map(|_| ())
+        .expect_err("512 positions");
     assert!(matches!(beyond, HostModelError::BeyondContext { positions: 513, context_length: 512 }), "{beyond}");
-    let mut model = HostModel::new(&file, 3).expect("room");
+    let mut model = host_model(&file, 3);
     let first = model.forward(&[1, 2], LogitRows::Last).expect("logits");
     for (tokens, message) in [
         (&[1, 2][..], "position 4 is beyond the 3"),
@@ -175,7 +183,7 @@ fn broken_weights_are_told_not_sampled() {
     bytes[end - 4..].copy_from_slice(&f32::NAN.to_le_bytes());
     fs::write(&weights, bytes).expect("written");
     let file = ModelFile::open(folder.path()).expect("a model");
-    let error = HostModel::new(&file, 8).expect("room").greedy(&[1, 2], 4).expect_err("NaN");
+    let error = host_model(&file, 8).greedy(&[1, 2], 4).expect_err("NaN");
     assert!(matches!(error, HostModelError::NotFinite { position: 1, .. }), "{error}");
     let out = folder.path().join("out.safetensors");
     let run = logits_command(folder.path(), "1,2", &out).assert().code(2);

@@ -1,5 +1,6 @@
 //! Models and tokenizers against transformers and tokenizers.
 
+mod host_engine;
 mod host_model;
 mod model_files;
 mod tokenizer_golden;

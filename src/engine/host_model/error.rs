@@ -1,13 +1,8 @@
 //! Why a model did not run on the host.
 
-use crate::engine::model_file::ModelFileError;
-
 /// A forward pass that cannot be done.
 #[derive(Debug, thiserror::Error)]
 pub enum HostModelError {
-    #[error(transparent)]
-    Model(#[from] ModelFileError),
-
     #[error("there are no tokens; give at least one")]
     NoTokens,
 

@@ -30,6 +30,11 @@ impl KeyValueCache {
         Ok(Self { elements: zeros("the key-value cache", elements)?, width, positions, filled: 0 })
     }
 
+    /// Memory of all positions.
+    pub fn bytes(&self) -> u64 {
+        4 * self.elements.len() as u64
+    }
+
     /// Positions that are filled.
     pub fn filled(&self) -> usize {
         self.filled

@@ -3,6 +3,7 @@
 
 mod attention;
 mod available_memory;
+mod engine;
 mod error;
 mod forward;
 mod greedy;
@@ -12,6 +13,7 @@ mod matrix_product;
 mod norm;
 mod projection;
 mod rotation;
+mod span_recorder;
 
 pub use error::HostModelError;
 pub use forward::{HostModel, LogitRows};

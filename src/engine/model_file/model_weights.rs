@@ -13,6 +13,16 @@ pub struct ModelWeights<'a> {
     pub head: StoredTensor<'a>,
 }
 
+impl ModelWeights<'_> {
+    /// Bytes of all weights as they are stored; a tied head counts once.
+    pub fn bytes(&self) -> u64 {
+        let tied = std::ptr::eq(self.head.bytes, self.token_embedding.bytes);
+        let outer = [Some(self.token_embedding), Some(self.output_norm), (!tied).then_some(self.head)];
+        let inner = self.layers.iter().flat_map(LayerWeights::tensors);
+        outer.into_iter().flatten().chain(inner).map(|tensor| tensor.bytes.len() as u64).sum()
+    }
+}
+
 /// The weights of one layer.
 #[derive(Clone, Copy, Debug)]
 pub struct LayerWeights<'a> {
@@ -32,4 +42,23 @@ pub struct LayerWeights<'a> {
     pub gate: StoredTensor<'a>,
     pub up: StoredTensor<'a>,
     pub down: StoredTensor<'a>,
+}
+
+impl<'a> LayerWeights<'a> {
+    /// Those that the model has.
+    pub fn tensors(&self) -> impl Iterator<Item = StoredTensor<'a>> + use<'a> {
+        let always = [
+            self.attention_norm,
+            self.query,
+            self.key,
+            self.value,
+            self.attention_output,
+            self.mlp_norm,
+            self.gate,
+            self.up,
+            self.down,
+        ];
+        let sometimes = [self.query_bias, self.key_bias, self.value_bias, self.query_norm, self.key_norm];
+        always.into_iter().chain(sometimes.into_iter().flatten())
+    }
 }
