@@ -4,11 +4,14 @@ mod error;
 pub mod host_model;
 mod inference;
 pub mod model_file;
+mod model_source;
 mod sampling;
+pub mod synthetic;
 pub mod tokenizer;
 
 pub use error::EngineError;
 pub use inference::{
     Capacity, Engine, EngineDescription, EnginePath, FirstTokens, OperationSpan, RequestStages, check_prompts,
 };
+pub use model_source::ModelSource;
 pub use sampling::Sampling;

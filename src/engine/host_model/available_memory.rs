@@ -5,7 +5,7 @@ use std::fs;
 use super::HostModelError;
 
 /// Bytes that can be taken without swapping, as Linux tells; `None` elsewhere.
-fn available_bytes() -> Option<u64> {
+pub fn available_bytes() -> Option<u64> {
     parse(&fs::read_to_string("/proc/meminfo").ok()?)
 }
 

@@ -15,5 +15,6 @@ mod projection;
 mod rotation;
 mod span_recorder;
 
+pub(super) use available_memory::available_bytes;
 pub use error::HostModelError;
 pub use forward::{HostModel, LogitRows};

@@ -1,6 +1,7 @@
 //! Reading models: GGUF files and Hugging Face directories. Nothing in a file is believed before it is checked against
 //! the file's own length.
 
+mod assemble;
 mod dequantize;
 mod error;
 mod gguf;
@@ -15,6 +16,7 @@ mod stored_tensor;
 mod tensor_type;
 mod weight_role;
 
+pub(super) use assemble::assemble_weights;
 pub use dequantize::dequantize;
 pub use error::ModelFileError;
 pub use gguf::{GgufFile, Metadata, MetadataArray, MetadataValue};
@@ -25,3 +27,4 @@ pub use opened_model::{Container, ModelFile};
 pub use rope::{Rope, RopePairing, RopeScaling};
 pub use stored_tensor::StoredTensor;
 pub use tensor_type::TensorType;
+pub(super) use weight_role::Naming;

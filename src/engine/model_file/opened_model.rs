@@ -3,11 +3,12 @@
 use std::collections::HashSet;
 use std::path::{Path, PathBuf};
 
+use super::assemble::assemble_weights;
 use super::gguf::GgufFile;
 use super::gguf_config::{ROPE_FACTORS, gguf_config};
 use super::hugging_face::HuggingFaceDirectory;
-use super::model_weights::{LayerWeights, ModelWeights};
-use super::weight_role::{LayerRole, ModelRole, Naming};
+use super::model_weights::ModelWeights;
+use super::weight_role::{ModelRole, Naming};
 use super::{ModelConfig, ModelFileError, StoredTensor};
 
 /// A model's files, mapped, and what they say the model is.
@@ -80,15 +81,9 @@ impl ModelFile {
     /// a weight that is left out changes what the model says.
     pub fn weights(&self) -> Result<ModelWeights<'_>, ModelFileError> {
         let mut finder = Finder { model: self, found: HashSet::new() };
-        let config = &self.config;
-        let (hidden, vocab) = (config.hidden, config.vocab);
-        let token_embedding = finder.model(ModelRole::TokenEmbedding, &[vocab, hidden])?;
-        let head = if config.tied_head { token_embedding } else { finder.model(ModelRole::Head, &[vocab, hidden])? };
-        let output_norm = finder.model(ModelRole::OutputNorm, &[hidden])?;
-        // Collected without a size given ahead: the number of layers is not believed before their tensors are there.
-        let layers = (0..config.layers).map(|layer| finder.layer_weights(layer)).collect::<Result<_, _>>()?;
+        let weights = assemble_weights(&self.config, self.naming(), |name, shape| finder.tensor(name, shape))?;
         finder.refuse_others()?;
-        Ok(ModelWeights { token_embedding, layers, output_norm, head })
+        Ok(weights)
     }
 }
 
@@ -110,36 +105,6 @@ impl<'a> Finder<'a> {
         }
         self.found.insert(tensor.name);
         Ok(tensor)
-    }
-
-    fn model(&mut self, role: ModelRole, wanted: &[usize]) -> Result<StoredTensor<'a>, ModelFileError> {
-        self.tensor(self.model.naming().model(role), wanted)
-    }
-
-    fn layer_weights(&mut self, layer: usize) -> Result<LayerWeights<'a>, ModelFileError> {
-        let config = &self.model.config;
-        let naming = self.model.naming();
-        let (hidden, queries, keys) = (config.hidden, config.query_width(), config.kv_width());
-        let (head, wide) = (config.head_dim, config.intermediate);
-        let (bias, norm) = (config.qkv_bias, config.qk_norm);
-        let mut get = |role, shape: &[usize]| self.tensor(&naming.layer(layer, role), shape);
-        let mut get_if = |there: bool, role, shape: &[usize]| there.then(|| get(role, shape)).transpose();
-        Ok(LayerWeights {
-            query_bias: get_if(bias, LayerRole::QueryBias, &[queries])?,
-            key_bias: get_if(bias, LayerRole::KeyBias, &[keys])?,
-            value_bias: get_if(bias, LayerRole::ValueBias, &[keys])?,
-            query_norm: get_if(norm, LayerRole::QueryNorm, &[head])?,
-            key_norm: get_if(norm, LayerRole::KeyNorm, &[head])?,
-            attention_norm: get(LayerRole::AttentionNorm, &[hidden])?,
-            query: get(LayerRole::Query, &[queries, hidden])?,
-            key: get(LayerRole::Key, &[keys, hidden])?,
-            value: get(LayerRole::Value, &[keys, hidden])?,
-            attention_output: get(LayerRole::AttentionOutput, &[hidden, queries])?,
-            mlp_norm: get(LayerRole::MlpNorm, &[hidden])?,
-            gate: get(LayerRole::Gate, &[wide, hidden])?,
-            up: get(LayerRole::Up, &[wide, hidden])?,
-            down: get(LayerRole::Down, &[hidden, wide])?,
-        })
     }
 
     fn refuse_others(&self) -> Result<(), ModelFileError> {
