@@ -2,7 +2,7 @@
 
 use crate::attention::{AttentionDecode, AttentionPrefill, Rope};
 use crate::embedding::Embedding;
-use crate::matrix::{Dequantise, MatrixProduct, MatrixVector};
+use crate::matrix::{Dequantise, MatrixProduct, MatrixVector, VendorMatrixProduct};
 use crate::mlp::{RmsNorm, SwiGlu};
 use crate::operation::Operation;
 use crate::sampler::{FUSED_SAMPLER, TOP_K_SAMPLING, TOP_P_SAMPLING, TopK};
@@ -29,6 +29,7 @@ pub const OPERATIONS: &[&dyn Operation] = &[
     &MatrixVector::Q5_K,
     &MatrixVector::Q6_K,
     &MatrixProduct,
+    &VendorMatrixProduct,
     &Dequantise::Q8_0,
     &Dequantise::Q4_0,
     &Dequantise::Q4_K,

@@ -179,12 +179,12 @@ impl Operation for AttentionDecode {
         let name = format!("attention_decode_{dtype}_{per_block}");
         let mut launches = vec![launch(name, rows * heads.kv * tiles * splits, THREADS as u32, &pointers)];
         if splits == 1 {
-            return Ok(LaunchPlan { workspace_bytes: 0, launches });
+            return Ok(LaunchPlan::of_launches(0, launches));
         }
         let pointers = [tensor(3), tensor(4), parts];
         launches.push(launch(format!("attention_combine_{dtype}"), rows * heads.query, COMBINE_THREADS, &pointers));
         let workspace_bytes = rows * heads.query * splits * (heads.dim + 2) * DType::F32.size();
-        Ok(LaunchPlan { workspace_bytes, launches })
+        Ok(LaunchPlan::of_launches(workspace_bytes, launches))
     }
 
     fn cost(&self, problem: &Problem) -> Cost {

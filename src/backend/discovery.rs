@@ -38,3 +38,12 @@ pub(super) fn survey_backend(backend: BackendKind) -> BackendSurvey {
         BackendKind::Hip => hip_backend::survey(),
     }
 }
+
+/// Every place where a backend's matrix library was looked for, in order; empty until a device was asked for one.
+pub fn matrix_library_attempts(backend: BackendKind) -> &'static [Attempt] {
+    match backend {
+        BackendKind::Cuda => cuda_backend::matrix_library_attempts(),
+        BackendKind::Hip => hip_backend::matrix_library_attempts(),
+        BackendKind::Host => &[],
+    }
+}

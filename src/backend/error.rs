@@ -54,7 +54,7 @@ pub enum BackendError {
     #[error("{device} has no matrix library: {reason}; `hipgauge devices --verbose` shows where it was looked for")]
     NoMatrixLibrary { device: String, reason: String },
 
-    #[error("{device} has a matrix library that is no use: {reason}; install it again, or point to another one")]
+    #[error("{device} has a matrix library that is no use: {reason}")]
     UnusableMatrixLibrary { device: String, reason: String },
 
     #[error(

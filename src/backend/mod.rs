@@ -33,7 +33,7 @@ pub use code_object::{
     known_amd_architectures,
 };
 pub use device::{Device, Event, FENCE_BYTES, FENCE_PATTERN, FenceViolation, Graph};
-pub use discovery::{Attempt, BackendSurvey, survey};
+pub use discovery::{Attempt, BackendSurvey, matrix_library_attempts, survey};
 pub use error::BackendError;
 pub use hip_backend::compile_with_hiprtc;
 pub use host_backend::{HostDevice, HostOptions, ParseScheduleError, Schedule};

@@ -3,7 +3,9 @@
 use std::io;
 
 use clap::Args;
-use hipgauge::backend::{BackendSurvey, DeviceInfo, survey};
+use hipgauge::backend::{
+    Attempt, BackendError, BackendKind, BackendSurvey, DeviceInfo, OpenOptions, matrix_library_attempts, open, survey,
+};
 use serde_json::json;
 
 use super::arguments::OutputFormat;
@@ -32,16 +34,43 @@ pub struct Arguments {
 pub fn run(arguments: &Arguments) -> CommandResult {
     let mut stdout = Stdout::new();
     for backend in survey() {
+        let products = MatrixProducts::of(&backend);
         match arguments.format {
-            OutputFormat::Human => print_backend(&mut stdout, &backend, arguments.verbose),
-            OutputFormat::Json => stdout.line(to_json(&backend)),
+            OutputFormat::Human => print_backend(&mut stdout, &backend, products.as_ref(), arguments.verbose),
+            OutputFormat::Json => stdout.line(to_json(&backend, products.as_ref())),
         }
         .or_exit(Exit::HarnessFault)?;
     }
     Ok(Exit::Good)
 }
 
-fn print_backend(stdout: &mut Stdout, backend: &BackendSurvey, verbose: bool) -> io::Result<()> {
+/// A backend's matrix library, as its first device opened it: nothing less tells whether it is of use.
+struct MatrixProducts {
+    /// `cuBLASLt 12.8.4 (/usr/lib/libcublasLt.so.12)`, or why there is none.
+    answer: Result<String, String>,
+    attempts: &'static [Attempt],
+}
+
+impl MatrixProducts {
+    /// `None` where there is no GPU.
+    fn of(backend: &BackendSurvey) -> Option<Self> {
+        let device = backend.devices.first().filter(|device| device.backend != BackendKind::Host)?;
+        let library = open(&device.id, &OpenOptions::default()).and_then(|opened| opened.device.matrix_library());
+        let answer = match library {
+            Ok(library) => Ok(format!("{} {} ({})", library.name(), library.version(), library.place())),
+            Err(BackendError::NoMatrixLibrary { reason, .. }) => Err(reason),
+            Err(error) => Err(error.to_string()),
+        };
+        Some(Self { answer, attempts: matrix_library_attempts(backend.backend) })
+    }
+}
+
+fn print_backend(
+    stdout: &mut Stdout,
+    backend: &BackendSurvey,
+    products: Option<&MatrixProducts>,
+    verbose: bool,
+) -> io::Result<()> {
     let name = styled(STRONG, format!("{:<5}", backend.backend.name()));
     match (&backend.absence, &backend.runtime) {
         (Some(absence), _) if backend.devices.is_empty() => stdout.line(format!("{name} none: {absence}"))?,
@@ -52,10 +81,16 @@ fn print_backend(stdout: &mut Stdout, backend: &BackendSurvey, verbose: bool) ->
     for device in &backend.devices {
         print_device(stdout, device)?;
     }
-    if verbose || backend.absence.is_some() {
-        for attempt in &backend.attempts {
-            stdout.line(styled(FAINT, format!("      {}: {}", attempt.place, attempt.outcome)))?;
-        }
+    if let Some(products) = products {
+        stdout.line(match &products.answer {
+            Ok(library) => format!("  matrix products by {library}"),
+            Err(reason) => format!("  no matrix library: {reason}"),
+        })?;
+    }
+    let libraries = products.map_or(&[][..], |products| products.attempts);
+    let shown = [(&backend.attempts[..], backend.absence.is_some()), (libraries, false)];
+    for attempt in shown.iter().filter(|(_, always)| verbose || *always).flat_map(|(attempts, _)| *attempts) {
+        stdout.line(styled(FAINT, format!("      {}: {}", attempt.place, attempt.outcome)))?;
     }
     Ok(())
 }
@@ -94,14 +129,21 @@ fn binary_size(bytes: u64) -> String {
     }
 }
 
-fn to_json(backend: &BackendSurvey) -> String {
-    let attempts: Vec<_> =
-        backend.attempts.iter().map(|attempt| json!({ "place": attempt.place, "outcome": attempt.outcome })).collect();
+fn to_json(backend: &BackendSurvey, products: Option<&MatrixProducts>) -> String {
+    let libraries = products.map_or(&[][..], |products| products.attempts);
+    let attempts: Vec<_> = backend
+        .attempts
+        .iter()
+        .chain(libraries)
+        .map(|attempt| json!({ "place": attempt.place, "outcome": attempt.outcome }))
+        .collect();
     json!({
         "backend": backend.backend,
         "runtime": backend.runtime,
         "devices": backend.devices,
         "absence": backend.absence,
+        "matrix_library": products.and_then(|products| products.answer.as_ref().ok()),
+        "matrix_library_absence": products.and_then(|products| products.answer.as_ref().err()),
         "attempts": attempts,
     })
     .to_string()

@@ -21,9 +21,9 @@ pub fn kernels_of(operation: &'static dyn Operation) -> Result<Vec<KernelId>, Fa
                 let plan = operation
                     .plan(&amd_device_on_paper("", wave_size), &entry.case.problem)
                     .or_exit(Exit::HarnessFault)?;
-                for launch in plan.launches {
+                for launch in plan.launches() {
                     if !kernels.contains(&launch.kernel) {
-                        kernels.push(launch.kernel);
+                        kernels.push(launch.kernel.clone());
                     }
                 }
             }

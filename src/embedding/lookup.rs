@@ -157,7 +157,7 @@ impl Operation for Embedding {
             },
             arguments,
         };
-        Ok(LaunchPlan { workspace_bytes: 0, launches: vec![launch] })
+        Ok(LaunchPlan::of_launches(0, vec![launch]))
     }
 
     fn cost(&self, problem: &Problem) -> Cost {

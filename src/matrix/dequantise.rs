@@ -127,7 +127,7 @@ impl Operation for Dequantise {
             },
             arguments,
         };
-        Ok(LaunchPlan { workspace_bytes: 0, launches: vec![launch] })
+        Ok(LaunchPlan::of_launches(0, vec![launch]))
     }
 
     fn cost(&self, problem: &Problem) -> Cost {

@@ -6,8 +6,10 @@ mod product;
 mod quantised;
 mod rounding;
 mod vector;
+mod vendor_product;
 
 pub use dequantise::Dequantise;
 pub use product::MatrixProduct;
 pub use quantised::QuantFormat;
 pub use vector::MatrixVector;
+pub use vendor_product::VendorMatrixProduct;

@@ -17,22 +17,22 @@ use super::rounding::Dot;
 const THREADS: u32 = 256;
 const TILE: usize = 64;
 
-const PARAMETERS: &[ParameterSpec] = &[ParameterSpec {
+pub(super) const OUTPUTS: ParameterSpec = ParameterSpec {
     name: "outputs",
     kind: ParameterKind::Integer { least: 1, most: 1 << 20 },
     default: ParameterValue::Integer(64),
     summary: "rows of the weights, which are columns of the result",
-}];
+};
 
 /// `Y = X W^T`, X `[rows, columns]` and W `[outputs, columns]`, summed in f32 and rounded once. With `distinct_rows` the rows
 /// of both repeat.
 pub struct MatrixProduct;
 
-fn outputs(problem: &Problem) -> usize {
+pub(super) fn outputs(problem: &Problem) -> usize {
     usize::try_from(problem.parameters.integer("outputs")).expect("outputs is at least 1")
 }
 
-fn dot(weights: &HostTensor, row: usize, x: &[f64]) -> Dot {
+pub(super) fn dot(weights: &HostTensor, row: usize, x: &[f64]) -> Dot {
     Dot::of(weights.row_f64(row).into_iter().map(|weight| (weight, weight.abs())), x)
 }
 
@@ -46,7 +46,7 @@ impl Operation for MatrixProduct {
     }
 
     fn parameters(&self) -> &'static [ParameterSpec] {
-        PARAMETERS
+        &[OUTPUTS]
     }
 
     fn input_classes(&self) -> &'static [InputClass] {
@@ -133,7 +133,7 @@ impl Operation for MatrixProduct {
             },
             arguments,
         };
-        Ok(LaunchPlan { workspace_bytes: 0, launches: vec![launch] })
+        Ok(LaunchPlan::of_launches(0, vec![launch]))
     }
 
     fn cost(&self, problem: &Problem) -> Cost {

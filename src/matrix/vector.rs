@@ -192,7 +192,7 @@ impl Operation for MatrixVector {
             },
             arguments,
         };
-        Ok(LaunchPlan { workspace_bytes: 0, launches: vec![launch] })
+        Ok(LaunchPlan::of_launches(0, vec![launch]))
     }
 
     fn cost(&self, problem: &Problem) -> Cost {

@@ -2,9 +2,10 @@
 
 use std::sync::Arc;
 
-use crate::backend::{Argument, BackendError, Buffer, Device, Kernel, KernelAttributes, LaunchDimensions};
+use crate::backend::{Argument, BackendError, Buffer, Device, Kernel, KernelAttributes, MatrixOperand};
 use crate::tensor::HostTensor;
 
+use super::bound_step::{BoundLaunch, BoundProduct, BoundStep};
 use super::{ContractError, LaunchPlan, Operation, PlanArgument, Problem, TensorRole, TensorSpec};
 
 /// Every byte of an output before a launch: a NaN in each float type, 4,294,967,295 in u32.
@@ -25,16 +26,17 @@ pub enum BindError {
     Backend(#[from] BackendError),
 }
 
-pub(super) struct BoundLaunch {
-    kernel: Kernel,
-    dimensions: LaunchDimensions,
-    arguments: Vec<PlanArgument>,
-}
-
-impl BoundLaunch {
-    pub(super) fn loaded_again(&self, device: &dyn Device) -> Result<Self, BackendError> {
-        let kernel = device.load(&self.kernel.id)?;
-        Ok(Self { kernel, dimensions: self.dimensions, arguments: self.arguments.clone() })
+impl BindError {
+    /// Of an operation that needs a matrix library on a device that has none: the device cannot run it, which is nobody's
+    /// failure.
+    pub(super) fn of_operation(self, operation: &'static str) -> Self {
+        match self {
+            Self::Backend(BackendError::NoMatrixLibrary { device, reason }) => {
+                let rule = format!("it needs a matrix library, and there is none: {reason}");
+                Self::Contract(ContractError::Device { operation, device, rule })
+            }
+            other => other,
+        }
     }
 }
 
@@ -45,7 +47,7 @@ pub struct BoundProblem {
     /// One per spec; an in-place output shares its input's buffer.
     pub(super) buffers: Vec<Buffer>,
     pub(super) workspace: Option<Buffer>,
-    pub(super) launches: Arc<[BoundLaunch]>,
+    pub(super) steps: Arc<[BoundStep]>,
 }
 
 impl BoundProblem {
@@ -54,7 +56,7 @@ impl BoundProblem {
         operation.check(problem)?;
         let plan = operation.plan(device.info(), problem)?;
         let specs = operation.tensors(problem);
-        Self::from_plan(device, operation.name(), specs, plan)
+        Self::from_plan(device, operation.name(), specs, plan).map_err(|error| error.of_operation(operation.name()))
     }
 
     /// Binds a plan over the given tensors; `owner` prefixes the buffers' labels.
@@ -79,15 +81,9 @@ impl BoundProblem {
             0 => None,
             bytes => Some(device.allocate(bytes, &format!("{owner}.workspace"))?),
         };
-        let launches = plan
-            .launches
-            .into_iter()
-            .map(|launch| {
-                let kernel = device.load(&launch.kernel)?;
-                Ok(BoundLaunch { kernel, dimensions: launch.dimensions, arguments: launch.arguments })
-            })
-            .collect::<Result<_, BackendError>>()?;
-        Ok(Self { device: device.clone(), specs, buffers, workspace, launches })
+        let steps = plan.steps.into_iter().map(|step| BoundStep::new(&**device, step));
+        let steps = steps.collect::<Result<_, BackendError>>()?;
+        Ok(Self { device: device.clone(), specs, buffers, workspace, steps })
     }
 
     pub fn device(&self) -> &Arc<dyn Device> {
@@ -100,15 +96,21 @@ impl BoundProblem {
 
     /// The loaded kernels in launch order.
     pub fn kernels(&self) -> impl Iterator<Item = &Kernel> {
-        self.launches.iter().map(|launch| &launch.kernel)
+        self.steps.iter().filter_map(BoundStep::launch).map(|launch| &launch.kernel)
     }
 
-    /// What the plan's kernels need together, each launched as planned. `None` for a plan without launches, and on a
-    /// device whose kernels have no such attributes.
+    /// Kernel launches of one `enqueue`; a library's product counts as two, which is the most that it may take.
+    pub fn launches(&self) -> usize {
+        self.steps.iter().map(BoundStep::launches).sum()
+    }
+
+    /// What the plan's kernels need together, each launched as planned. `None` for a plan without launches, for one with a
+    /// product by a library, which does not tell, and on a device whose kernels have no such attributes.
     pub fn attributes(&self) -> Result<Option<KernelAttributes>, BackendError> {
         let mut seen: Vec<&BoundLaunch> = Vec::new();
         let mut all: Option<KernelAttributes> = None;
-        for launch in self.launches.iter() {
+        for step in self.steps.iter() {
+            let Some(launch) = step.launch() else { return Ok(None) };
             let mut attributes = match self.device.attributes(&launch.kernel, launch.dimensions)? {
                 Some(attributes) => attributes,
                 None => return Ok(None),
@@ -178,14 +180,22 @@ impl BoundProblem {
         Ok(())
     }
 
-    /// Enqueues the plan's launches once.
+    /// Enqueues the plan's steps once.
     pub fn enqueue(&self) -> Result<(), BackendError> {
-        for launch in &*self.launches {
-            let arguments =
-                launch.arguments.iter().map(|argument| self.bind(*argument)).collect::<Result<Vec<_>, _>>()?;
-            self.device.launch(&launch.kernel, launch.dimensions, &arguments)?;
-        }
-        Ok(())
+        self.steps.iter().try_for_each(|step| match step {
+            BoundStep::Launch(BoundLaunch { kernel, dimensions, arguments }) => {
+                let arguments = arguments.iter().map(|argument| self.bind(*argument)).collect::<Result<Vec<_>, _>>()?;
+                self.device.launch(kernel, *dimensions, &arguments)
+            }
+            BoundStep::Product(BoundProduct { product, x, weight, y }) => {
+                product.enqueue(self.operand(*x), self.operand(*weight), self.operand(*y))
+            }
+        })
+    }
+
+    fn operand(&self, slot: usize) -> MatrixOperand<'_> {
+        let spec = &self.specs[slot];
+        MatrixOperand { buffer: &self.buffers[slot], offset: spec.base_offset * spec.dtype.size() }
     }
 
     fn bind(&self, argument: PlanArgument) -> Result<Argument<'_>, BackendError> {

@@ -6,13 +6,14 @@ use std::fmt;
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 
-use crate::backend::{DeviceInfo, KernelLibrary, KernelModule};
+use crate::backend::{Device, DeviceInfo, KernelLibrary, KernelModule};
 
-use super::{Case, ContractError, LaunchPlan};
+use super::{BindError, Case, ContractError, LaunchPlan};
 
 /// SHA-256 over everything that a case runs on a device: the code of its modules, launches with their arguments, and
 /// how tensors lie in memory. The code is the embedded code object where the device loads one; else the module's text
-/// with the headers that it includes, comments and blank lines left out, and the compiler with its options.
+/// with the headers that it includes, comments and blank lines left out, and the compiler with its options. Of a product by a
+/// matrix library, the library's name and version stand for its code.
 ///
 /// Equal identities mean equal work, but for the values in the tensors, which the case's id and seed decide. Different
 /// ones need not mean different code.
@@ -22,7 +23,26 @@ pub struct CodeIdentity(String);
 
 impl CodeIdentity {
     /// The identity of a case on a device that loads its kernels from `library`. Launches nothing.
-    pub fn of(case: &Case, library: &KernelLibrary, device: &DeviceInfo) -> Result<Self, ContractError> {
+    pub fn of(case: &Case, library: &KernelLibrary, device: &dyn Device) -> Result<Self, BindError> {
+        let plan = case.operation.plan(device.info(), &case.problem)?;
+        let products = match plan.needs_matrix_library() {
+            true => {
+                let library = device.matrix_library();
+                let library = library.map_err(|error| BindError::from(error).of_operation(case.operation.name()))?;
+                Some(format!("{} {}", library.name(), library.version()))
+            }
+            false => None,
+        };
+        Ok(Self::on_paper(case, library, device.info(), products.as_deref())?)
+    }
+
+    /// The same where there need be no device; `products` is the name and version of its matrix library.
+    fn on_paper(
+        case: &Case,
+        library: &KernelLibrary,
+        device: &DeviceInfo,
+        products: Option<&str>,
+    ) -> Result<Self, ContractError> {
         let plan = case.operation.plan(device, &case.problem)?;
         let mut digest = LengthFirst(Sha256::new());
         digest.add(device.architecture.as_bytes());
@@ -30,6 +50,9 @@ impl CodeIdentity {
         // Launches and tensors in the form that is meant for reading: it names every field.
         digest.add(format!("{plan:?}").as_bytes());
         digest.add(format!("{:?}", case.operation.tensors(&case.problem)).as_bytes());
+        if let Some(products) = products {
+            digest.add(products.as_bytes());
+        }
         for name in modules_of(&plan) {
             digest.add(name.as_bytes());
             if let Some(module) = library.module(name) {
@@ -62,7 +85,7 @@ impl LengthFirst {
 }
 
 fn modules_of(plan: &LaunchPlan) -> BTreeSet<&str> {
-    plan.launches.iter().map(|launch| launch.kernel.module.as_str()).collect()
+    plan.launches().map(|launch| launch.kernel.module.as_str()).collect()
 }
 
 fn add_code(digest: &mut LengthFirst, module: &KernelModule, library: &KernelLibrary, device: &DeviceInfo) {
@@ -232,7 +255,7 @@ mod tests {
                 LaunchDimensions { grid: [problem.rows as u32, 1, 1], block: [64, 1, 1], dynamic_shared_bytes: 0 };
             let kernel = KernelId::new("mlp/scale", "scale_f32");
             let launch = PlannedLaunch { kernel, dimensions, arguments: Vec::new() };
-            Ok(LaunchPlan { workspace_bytes: 0, launches: vec![launch] })
+            Ok(LaunchPlan::of_launches(0, vec![launch]))
         }
 
         fn cost(&self, _: &Problem) -> Cost {
@@ -266,7 +289,7 @@ mod tests {
     fn an_identity_follows_code_headers_compiler_and_launch_and_no_comment() {
         let folder = tempfile::tempdir().unwrap();
         let of = |kernel: &str, used: &str, other: &str, device: &DeviceInfo, rows: usize| {
-            CodeIdentity::of(&case(rows), &library(folder.path(), kernel, used, other), device).unwrap()
+            CodeIdentity::on_paper(&case(rows), &library(folder.path(), kernel, used, other), device, None).unwrap()
         };
         let original = of(KERNEL, "#define A 1\n", "#define B 1\n", &device(), 4);
         assert_eq!(original.as_str().len(), 64);
@@ -284,6 +307,10 @@ mod tests {
         assert_ne!(of(KERNEL, "#define A 1\n", "", &compiler, 4), original);
         let architecture = DeviceInfo { architecture: "sm_100".to_string(), ..device() };
         assert_ne!(of(KERNEL, "#define A 1\n", "", &architecture, 4), original);
+        let library = library(folder.path(), KERNEL, "#define A 1\n", "");
+        let products = |products| CodeIdentity::on_paper(&case(4), &library, &device(), products).unwrap();
+        assert_eq!(products(None), original);
+        assert_ne!(products(Some("cuBLASLt 12.8.4")), products(Some("cuBLASLt 12.8.5")));
     }
 
     #[test]

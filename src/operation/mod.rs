@@ -1,10 +1,11 @@
 //! Operations as contracts: what is computed, on which shapes, how a result is judged and what it costs.
 //!
-//! An operation is data and pure functions. `plan` says which kernels to launch; `BoundProblem` runs a plan
+//! An operation is data and pure functions. `plan` says what to enqueue; `BoundProblem` runs a plan
 //! on any device. Nothing here knows a vendor.
 
 pub(crate) mod any_float;
 mod bound_problem;
+mod bound_step;
 mod case;
 mod code_identity;
 mod contract;
@@ -32,6 +33,8 @@ pub use judgement::{OutputJudgement, WorstElement};
 pub use numeric_reference::{NumericOutput, NumericReference};
 pub use parameter::{ParameterKind, ParameterSpec, ParameterValue, Parameters};
 pub use philox::philox4x32;
-pub use plan::{LaunchPlan, PlanArgument, PlannedLaunch, TensorRole, TensorSpec};
+pub use plan::{
+    LaunchPlan, PlanArgument, PlanStep, PlannedLaunch, PlannedProduct, TensorRole, TensorSpec, matrix_element,
+};
 pub use problem::{Layout, Problem};
 pub use rebinding::Footprint;

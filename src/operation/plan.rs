@@ -1,6 +1,6 @@
-//! A launch plan: which kernels an operation launches, as data.
+//! A launch plan: what an operation does on a device, as data.
 
-use crate::backend::{KernelId, LaunchDimensions};
+use crate::backend::{KernelId, LaunchDimensions, MatrixElement, MatrixProductShape};
 use crate::tensor::DType;
 
 /// Which way a tensor's data flows.
@@ -74,10 +74,56 @@ pub struct PlannedLaunch {
     pub arguments: Vec<PlanArgument>,
 }
 
+/// One product by the device's matrix library, over the tensors in three slots.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct PlannedProduct {
+    pub shape: MatrixProductShape,
+    pub x: usize,
+    pub weight: usize,
+    pub y: usize,
+}
+
+/// One thing that is enqueued.
+#[derive(Clone, Debug, PartialEq)]
+pub enum PlanStep {
+    Launch(PlannedLaunch),
+    Product(PlannedProduct),
+}
+
 /// Everything an operation does on a device, in order, on one stream.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct LaunchPlan {
     /// Scratch memory; its contents are undefined (poisoned by `verify`) before each run of the plan.
     pub workspace_bytes: usize,
-    pub launches: Vec<PlannedLaunch>,
+    pub steps: Vec<PlanStep>,
+}
+
+impl LaunchPlan {
+    /// A plan that launches kernels and nothing else.
+    pub fn of_launches(workspace_bytes: usize, launches: Vec<PlannedLaunch>) -> Self {
+        Self { workspace_bytes, steps: launches.into_iter().map(PlanStep::Launch).collect() }
+    }
+
+    /// The kernel launches among the steps.
+    pub fn launches(&self) -> impl DoubleEndedIterator<Item = &PlannedLaunch> {
+        self.steps.iter().filter_map(|step| match step {
+            PlanStep::Launch(launch) => Some(launch),
+            PlanStep::Product(_) => None,
+        })
+    }
+
+    /// Whether a part of the work is done by the device's matrix library.
+    pub fn needs_matrix_library(&self) -> bool {
+        self.steps.iter().any(|step| matches!(step, PlanStep::Product(_)))
+    }
+}
+
+/// What a matrix library calls a storage type; `None` for one that it does not multiply.
+pub fn matrix_element(dtype: DType) -> Option<MatrixElement> {
+    match dtype {
+        DType::F32 => Some(MatrixElement::F32),
+        DType::F16 => Some(MatrixElement::F16),
+        DType::BF16 => Some(MatrixElement::Bf16),
+        DType::U32 => None,
+    }
 }

@@ -76,9 +76,9 @@ impl BoundProblem {
         }
         let workspace = self.workspace.as_ref();
         let workspace = workspace.map(|own| self.device.allocate(own.bytes(), own.label())).transpose()?;
-        let launches = self.launches.iter().map(|launch| launch.loaded_again(&*self.device));
-        let launches = launches.collect::<Result<_, _>>()?;
-        Ok(Self { launches, ..self.over(buffers, workspace) })
+        let steps = self.steps.iter().map(|step| step.loaded_again(&*self.device));
+        let steps = steps.collect::<Result<_, _>>()?;
+        Ok(Self { steps, ..self.over(buffers, workspace) })
     }
 
     /// The same launches over the same memory.
@@ -87,8 +87,8 @@ impl BoundProblem {
     }
 
     fn over(&self, buffers: Vec<Buffer>, workspace: Option<Buffer>) -> Self {
-        let (device, specs, launches) = (self.device.clone(), self.specs.clone(), self.launches.clone());
-        Self { device, specs, buffers, workspace, launches }
+        let (device, specs, steps) = (self.device.clone(), self.specs.clone(), self.steps.clone());
+        Self { device, specs, buffers, workspace, steps }
     }
 
     /// Copies the inputs, as they are on the device, from another binding of the same problem, on the stream.

@@ -284,7 +284,7 @@ impl Workload for Rotation {
     }
 
     fn launches(&self) -> usize {
-        self.copies[0].kernels().count()
+        self.copies[0].launches()
     }
 
     fn enqueue(&self, replica: usize) -> Result<(), BackendError> {

@@ -24,7 +24,7 @@ fn bind(device: &Arc<dyn Device>, role: TensorRole) -> Result<BoundProblem, Bind
         dimensions: LaunchDimensions { grid: [1; 3], block: [64, 1, 1], dynamic_shared_bytes: 0 },
         arguments: vec![PlanArgument::Tensor(0), PlanArgument::Tensor(1)],
     };
-    BoundProblem::from_plan(device, "op", specs, LaunchPlan { workspace_bytes: 0, launches: vec![launch] })
+    BoundProblem::from_plan(device, "op", specs, LaunchPlan::of_launches(0, vec![launch]))
 }
 
 /// A rotation whose sets were accepted, and a timer without warm-up.

@@ -70,7 +70,7 @@ impl Shape {
 
     fn one_pass(self, k: usize) -> LaunchPlan {
         let arguments = [&self.logits[..], &[PlanArgument::U32(k as u32)], &self.sampling(), &self.outputs].concat();
-        LaunchPlan { workspace_bytes: 0, launches: vec![launch(MODULE, self.function("row"), self.rows, arguments)] }
+        LaunchPlan::of_launches(0, vec![launch(MODULE, self.function("row"), self.rows, arguments)])
     }
 
     fn split_pass(self, k: usize) -> LaunchPlan {
@@ -81,13 +81,11 @@ impl Shape {
         let selection = [PlanArgument::U32(k as u32), PlanArgument::U32(self.splits as u32), parts, flags];
         let part = [&self.logits[..], &selection].concat();
         let merge = [&selection[..], &self.sampling(), &self.outputs].concat();
-        LaunchPlan {
-            workspace_bytes: workspace.bytes,
-            launches: vec![
-                launch(MODULE, self.function("part"), blocks, part),
-                launch(MODULE, self.function("merge"), self.rows, merge),
-            ],
-        }
+        let launches = vec![
+            launch(MODULE, self.function("part"), blocks, part),
+            launch(MODULE, self.function("merge"), self.rows, merge),
+        ];
+        LaunchPlan::of_launches(workspace.bytes, launches)
     }
 
     fn general(self, filters: &Filters, levels: u32) -> LaunchPlan {
@@ -110,6 +108,6 @@ impl Shape {
         }));
         launches.push(step("sum", &[&descent[..], &self.sampling()].concat()));
         launches.push(step("draw", &[&descent[..], &self.sampling(), &self.outputs].concat()));
-        LaunchPlan { workspace_bytes: workspace.bytes, launches }
+        LaunchPlan::of_launches(workspace.bytes, launches)
     }
 }

@@ -53,7 +53,7 @@ impl Shape {
 
     fn one_pass(self) -> LaunchPlan {
         let arguments = [self.logits.clone(), self.outputs.clone()].concat();
-        LaunchPlan { workspace_bytes: 0, launches: vec![launch(MODULE, self.function("row"), self.rows, arguments)] }
+        LaunchPlan::of_launches(0, vec![launch(MODULE, self.function("row"), self.rows, arguments)])
     }
 
     fn split_pass(self, k: usize) -> LaunchPlan {
@@ -61,13 +61,11 @@ impl Shape {
         let parts = workspace.reserve(self.rows * self.splits * k * COMPOSITE_BYTES);
         let part = [self.logits.clone(), vec![PlanArgument::U32(self.splits as u32), parts]].concat();
         let merge = [part.clone(), self.outputs.clone()].concat();
-        LaunchPlan {
-            workspace_bytes: workspace.bytes,
-            launches: vec![
-                launch(MODULE, self.function("part"), self.rows * self.splits, part),
-                launch(MODULE, self.function("merge"), self.rows, merge),
-            ],
-        }
+        let launches = vec![
+            launch(MODULE, self.function("part"), self.rows * self.splits, part),
+            launch(MODULE, self.function("merge"), self.rows, merge),
+        ];
+        LaunchPlan::of_launches(workspace.bytes, launches)
     }
 
     fn descent(self, k: usize, levels: u32) -> LaunchPlan {
@@ -88,6 +86,6 @@ impl Shape {
         launches.push(launch(MODULE, self.function("compact"), blocks, with(&[survivors])));
         let sort = [self.logits.clone(), vec![survivors, other], self.outputs.clone()].concat();
         launches.push(launch(MODULE, self.function("sort"), self.rows, sort));
-        LaunchPlan { workspace_bytes: workspace.bytes, launches }
+        LaunchPlan::of_launches(workspace.bytes, launches)
     }
 }

@@ -18,7 +18,7 @@ impl CaseFacts {
     /// `library` is what the device loads. On an emulated device that counts steps the case is launched once more, over
     /// buffers of its own.
     pub fn of(device: &Arc<dyn Device>, case: &Case, library: &KernelLibrary) -> Result<Self, BindError> {
-        let identity = Some(CodeIdentity::of(case, library, device.info())?);
+        let identity = Some(CodeIdentity::of(case, library, &**device)?);
         let steps = if device.info().emulated { count_steps(device, case)? } else { None };
         Ok(Self { identity, steps })
     }

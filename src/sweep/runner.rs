@@ -6,7 +6,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use crate::backend::{BackendError, Device, KernelLibrary};
-use crate::operation::Case;
+use crate::operation::{BindError, Case, ContractError};
 use crate::profiling::{Conditions, KernelTimer, Mode, Roofs, TimerSettings};
 use crate::progress::span_text;
 
@@ -171,6 +171,10 @@ impl Sweep {
                     sink.problem(&problem(reason))?;
                 }
                 Err(CaseError::Sink(error)) => return Err(error.into()),
+                Err(CaseError::Bind(BindError::Contract(error @ ContractError::Device { .. }))) => {
+                    summary.empty += 1;
+                    sink.problem(&Problem { fatal: false, ..problem(error.to_string()) })?;
+                }
                 Err(error @ (CaseError::Bind(_) | CaseError::Backend(_))) => {
                     summary.errored += 1;
                     sink.problem(&problem(error.to_string()))?;

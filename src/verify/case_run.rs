@@ -6,7 +6,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Instant;
 
 use crate::backend::{BackendError, Device};
-use crate::operation::{BindError, Case, OutputJudgement};
+use crate::operation::{BindError, Case, ContractError, OutputJudgement};
 
 use super::execution::execute;
 use super::explanation::explain;
@@ -105,6 +105,8 @@ fn from_error(error: BindError) -> (Findings, Option<Trouble>) {
         }
         BindError::Backend(BackendError::InvalidUse { .. }) => (Status::Errored, Some(Trouble::Harness)),
         BindError::Backend(BackendError::OutOfMemory { .. }) => (Status::Errored, Some(Trouble::Memory)),
+        // Something that this device does not have, as others do.
+        BindError::Contract(ContractError::Device { .. }) => (Status::Skipped, None),
         BindError::Backend(_) | BindError::Contract(_) => (Status::Errored, Some(Trouble::Device)),
     };
     (Findings { status, reason, judgements: Vec::new(), faulty: true }, trouble)

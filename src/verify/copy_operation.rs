@@ -98,7 +98,7 @@ impl Operation for CopyOperation {
         let dimensions = LaunchDimensions { grid: [1; 3], block: [1; 3], dynamic_shared_bytes: 0 };
         let arguments = vec![PlanArgument::Tensor(0), PlanArgument::Tensor(1), PlanArgument::Workspace(0)];
         let launch = PlannedLaunch { kernel: KernelId::new("test/copy", "copy_f32"), dimensions, arguments };
-        Ok(LaunchPlan { workspace_bytes: 4, launches: vec![launch] })
+        Ok(LaunchPlan::of_launches(4, vec![launch]))
     }
 
     fn cost(&self, _problem: &Problem) -> Cost {

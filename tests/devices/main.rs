@@ -5,5 +5,6 @@ mod device_conformance;
 mod hiprtc;
 mod host_emulator;
 mod kernel_timer;
+mod matrix_libraries;
 mod telemetry;
 mod vendor_libraries;

@@ -16,9 +16,15 @@ const PYTHON_PACKAGE: &str = "cublas";
 /// What was found, and all places tried.
 pub type Found = (Result<Arc<MatrixFunctions>, NoMatrixFunctions>, Vec<Attempt>);
 
+static FOUND: OnceLock<Found> = OnceLock::new();
+
+/// Where it was looked for, if it was.
+pub fn attempts() -> &'static [Attempt] {
+    FOUND.get().map_or(&[], |(_, attempts)| attempts)
+}
+
 /// Looks for the library and loads it, once.
 pub fn load(driver_major: u32) -> &'static Found {
-    static FOUND: OnceLock<Found> = OnceLock::new();
     FOUND.get_or_init(|| {
         let missing = format!(
             "cuBLASLt was not found: install the CUDA toolkit or `pip install nvidia-cublas`, \

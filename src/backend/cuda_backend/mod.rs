@@ -7,4 +7,5 @@ mod open;
 mod properties;
 mod toolkit;
 
+pub use cublaslt::attempts as matrix_library_attempts;
 pub use open::{open, survey};

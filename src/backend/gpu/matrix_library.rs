@@ -77,7 +77,7 @@ impl<D: GpuDriver> GpuMatrixLibrary<D> {
             return Err(BackendError::UnusableMatrixLibrary {
                 device: library.stream.device.clone(),
                 reason: format!(
-                    "{place} is {} {}, older than {oldest_major}.{oldest_minor}",
+                    "{place} is {} {}, older than {oldest_major}.{oldest_minor}: install a newer one",
                     library.dialect().name,
                     library.version
                 ),

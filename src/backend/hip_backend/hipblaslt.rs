@@ -13,9 +13,15 @@ const OVERRIDE: &str = "HIPGAUGE_HIPBLASLT";
 /// What was found, and all places tried.
 pub type Found = (Result<Arc<MatrixFunctions>, NoMatrixFunctions>, Vec<Attempt>);
 
+static FOUND: OnceLock<Found> = OnceLock::new();
+
+/// Where it was looked for, if it was.
+pub fn attempts() -> &'static [Attempt] {
+    FOUND.get().map_or(&[], |(_, attempts)| attempts)
+}
+
 /// Looks for the library and loads it, once. ROCm 7 calls it `.so.1`, ROCm 6 `.so.0`.
 pub fn load() -> &'static Found {
-    static FOUND: OnceLock<Found> = OnceLock::new();
     FOUND.get_or_init(|| {
         let missing = format!(
             "hipBLASLt was not found: install ROCm's hipblaslt, set ROCM_PATH, or set {OVERRIDE} to the full path of \

@@ -10,4 +10,5 @@ mod properties;
 mod table;
 
 pub use code_objects::compile_with_hiprtc;
+pub use hipblaslt::attempts as matrix_library_attempts;
 pub use open::{open, survey};

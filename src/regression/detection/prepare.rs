@@ -142,7 +142,7 @@ impl Workshop<'_> {
             Unit::Seconds => typical * ASSUMED_CLOCK_MHZ * 1e6 * nominal,
             Unit::Steps => {
                 let plan = case.operation.plan(self.device, &case.problem).unwrap_or_default();
-                let blocks = plan.launches.last().map_or(1, |launch| launch.dimensions.blocks()).max(1);
+                let blocks = plan.launches().next_back().map_or(1, |launch| launch.dimensions.blocks()).max(1);
                 // A read and a turn of the loop.
                 typical * nominal / (2.0 * blocks as f64)
             }

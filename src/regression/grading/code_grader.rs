@@ -70,7 +70,7 @@ impl<'a> CodeGrader<'a> {
             Err(error) => return Ok(Err(error.to_string())),
         };
         let mut together: Option<KernelAttributes> = None;
-        for launch in &plan.launches {
+        for launch in plan.launches() {
             let Some(module) = library.find(&launch.kernel) else {
                 return Ok(Err(format!("it has no kernel {}", launch.kernel)));
             };

@@ -42,9 +42,9 @@ impl KernelFolder {
         for include in library.includes() {
             folder.put(&format!("include/{}", include.name), &include.text)?;
         }
-        let slower = plan.launches.last().map(|launch| &launch.kernel);
+        let slower = plan.launches().next_back().map(|launch| &launch.kernel);
         for module in library.modules() {
-            let launched = plan.launches.iter().filter(|launch| launch.kernel.module == module.name);
+            let launched = plan.launches().filter(|launch| launch.kernel.module == module.name);
             let mut kept: Vec<&str> = launched.map(|launch| launch.kernel.function.as_str()).collect();
             kept.sort_unstable();
             kept.dedup();
@@ -57,7 +57,7 @@ impl KernelFolder {
                 .map_err(|error| KernelFolderError::Injection { module: module.name.to_string(), error })?;
             folder.put(&format!("{}.hip", module.name), &text)?;
         }
-        match plan.launches.iter().find(|launch| library.find(&launch.kernel).is_none()) {
+        match plan.launches().find(|launch| library.find(&launch.kernel).is_none()) {
             Some(launch) => Err(KernelFolderError::NoKernel { case: case.id(), kernel: launch.kernel.clone() }),
             None => Ok(folder),
         }

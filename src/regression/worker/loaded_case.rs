@@ -189,6 +189,7 @@ fn verify(device: &Arc<dyn Device>, case: &Case) -> Result<(), Stop> {
         (_, Some(Trouble::Build)) => Err(Stop::refuse(Refusal::Unbuildable, reason)),
         (_, Some(Trouble::Memory)) => Err(Stop(Answer::OutOfMemory { reason })),
         (_, Some(Trouble::Harness)) => Err(Stop(Answer::Fault { reason })),
-        (Status::Skipped | Status::Errored, _) => Err(Stop(Answer::LostDevice { reason })),
+        (Status::Skipped, _) => Err(Stop::refuse(Refusal::Impossible, reason)),
+        (Status::Errored, _) => Err(Stop(Answer::LostDevice { reason })),
     }
 }

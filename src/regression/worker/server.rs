@@ -157,9 +157,9 @@ impl Server<'_> {
     fn facts(&self, case: &Case) -> Result<CaseFacts, Stop> {
         let device = self.device();
         let contract = |error| Stop::from(BindError::Contract(error));
-        let identity = CodeIdentity::of(case, self.library, device.info()).map_err(contract)?;
+        let identity = CodeIdentity::of(case, self.library, &**device)?;
         let plan = case.operation.plan(device.info(), &case.problem).map_err(contract)?;
-        let kernels = plan.launches.iter().map(|launch| {
+        let kernels = plan.launches().map(|launch| {
             let kernel = device.load(&launch.kernel)?;
             let attributes = device.attributes(&kernel, launch.dimensions)?;
             Ok((launch.kernel.to_string(), attributes.unwrap_or(kernel.attributes)))
