@@ -163,8 +163,8 @@ impl Operation for AttentionDecode {
         let mut scalars: Vec<_> = sizes.map(|size| PlanArgument::U32(size as u32)).into();
         scalars.push(PlanArgument::F32(scale(problem)));
         let specs = self.tensors(problem);
-        let strides = specs.iter().filter(|spec| spec.dtype != DType::U32);
-        scalars.extend(strides.map(|spec| PlanArgument::I64(spec.row_stride as i64)));
+        let strided = (0..specs.len()).filter(|slot| specs[*slot].dtype != DType::U32);
+        scalars.extend(strided.map(PlanArgument::RowStride));
         let launch = |function: String, blocks: usize, threads: u32, pointers: &[PlanArgument]| PlannedLaunch {
             kernel: KernelId::new("attention/attention_decode", function),
             dimensions: LaunchDimensions {

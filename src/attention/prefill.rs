@@ -111,7 +111,7 @@ impl Operation for AttentionPrefill {
         arguments.extend(sizes.map(|size| PlanArgument::U32(size as u32)));
         arguments.push(PlanArgument::U64(number(problem, "capacity") as u64));
         arguments.push(PlanArgument::F32(scale(problem)));
-        arguments.extend(specs.iter().map(|spec| PlanArgument::I64(spec.row_stride as i64)));
+        arguments.extend((0..specs.len()).map(PlanArgument::RowStride));
         let launch = PlannedLaunch {
             kernel: KernelId::new("attention/attention_prefill", format!("attention_prefill_{dtype}_{made_for}")),
             dimensions: LaunchDimensions {

@@ -278,8 +278,8 @@ impl Operation for Rope {
         let interleaved = usize::from(problem.parameters.flag("interleaved"));
         let shape = [heads.query, heads.kv, heads.dim, rotary, interleaved];
         arguments.extend(shape.map(|value| PlanArgument::U32(value as u32)));
-        let strided = specs.iter().filter(|spec| spec.dtype == problem.dtype && spec.name != "inverse_frequencies");
-        arguments.extend(strided.map(|spec| PlanArgument::I64(spec.row_stride as i64)));
+        let strided = |spec: &TensorSpec| spec.dtype == problem.dtype && spec.name != "inverse_frequencies";
+        arguments.extend((0..specs.len()).filter(|slot| strided(&specs[*slot])).map(PlanArgument::RowStride));
         if self.into_cache {
             let sizes = ["sequences", "capacity"].map(|name| PlanArgument::U32(number(problem, name) as u32));
             arguments.extend(sizes);

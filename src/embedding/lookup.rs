@@ -144,8 +144,8 @@ impl Operation for Embedding {
             PlanArgument::U64(rows as u64),
             PlanArgument::U32(columns as u32),
             PlanArgument::U32(vocab(problem) as u32),
-            PlanArgument::I64(specs[1].row_stride as i64),
-            PlanArgument::I64(specs[2].row_stride as i64),
+            PlanArgument::RowStride(1),
+            PlanArgument::RowStride(2),
             PlanArgument::U32(blocks_per_row as u32),
         ]);
         let launch = PlannedLaunch {

@@ -114,10 +114,9 @@ impl Operation for Dequantise {
         if rows == 0 {
             return Ok(LaunchPlan::default());
         }
-        let specs = self.tensors(problem);
         let mut arguments = vec![PlanArgument::Tensor(0), PlanArgument::Tensor(1), PlanArgument::U64(rows as u64)];
         arguments.push(PlanArgument::U32(columns as u32));
-        arguments.extend(specs.iter().map(|spec| PlanArgument::I64(spec.row_stride as i64)));
+        arguments.extend([0, 1].map(PlanArgument::RowStride));
         let launch = PlannedLaunch {
             kernel: KernelId::new("matrix/dequantise", format!("{}_{dtype}", self.name())),
             dimensions: LaunchDimensions {

@@ -123,7 +123,7 @@ impl Operation for MatrixProduct {
         let (outputs, specs) = (outputs(problem), self.tensors(problem));
         let mut arguments: Vec<_> = (0..specs.len()).map(PlanArgument::Tensor).collect();
         arguments.extend([rows, outputs, columns].map(|size| PlanArgument::U32(size as u32)));
-        arguments.extend(specs.iter().map(|spec| PlanArgument::I64(spec.row_stride as i64)));
+        arguments.extend((0..specs.len()).map(PlanArgument::RowStride));
         let launch = PlannedLaunch {
             kernel: KernelId::new("matrix/matrix_product", format!("matrix_product_{dtype}")),
             dimensions: LaunchDimensions {

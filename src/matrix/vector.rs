@@ -180,7 +180,7 @@ impl Operation for MatrixVector {
         arguments.extend([
             PlanArgument::U64(problem.rows as u64),
             PlanArgument::U32(problem.columns as u32),
-            PlanArgument::I64(specs[0].row_stride as i64),
+            PlanArgument::RowStride(0),
         ]);
         let rows_per_block = (THREADS / device.wave_size) as usize;
         let launch = PlannedLaunch {

@@ -186,11 +186,11 @@ impl Operation for RmsNorm {
         let shape = LaunchShape::new(device, problem.rows, group, 1);
 
         let specs = self.tensors(problem);
-        let row_specs = || specs.iter().enumerate().filter(|(slot, _)| *slot != self.weight_slot());
+        let rows = (0..specs.len()).filter(|slot| *slot != self.weight_slot());
         let mut arguments: Vec<_> = (0..specs.len()).map(PlanArgument::Tensor).collect();
         arguments.push(PlanArgument::U64(problem.rows as u64));
         arguments.push(PlanArgument::U32(problem.columns as u32));
-        arguments.extend(row_specs().map(|(_, spec)| PlanArgument::I64(spec.row_stride as i64)));
+        arguments.extend(rows.map(PlanArgument::RowStride));
         arguments.push(PlanArgument::F32(problem.parameters.float("eps") as f32));
         arguments.push(PlanArgument::U32(shape.group));
         let launch = PlannedLaunch {

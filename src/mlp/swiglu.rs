@@ -155,7 +155,7 @@ impl Operation for SwiGlu {
         let mut arguments: Vec<_> = (0..specs.len()).map(PlanArgument::Tensor).collect();
         arguments.push(PlanArgument::U64(problem.rows as u64));
         arguments.push(PlanArgument::U32(problem.columns as u32));
-        arguments.extend(specs.iter().map(|spec| PlanArgument::I64(spec.row_stride as i64)));
+        arguments.extend((0..specs.len()).map(PlanArgument::RowStride));
         arguments.extend([PlanArgument::U32(shape.group), PlanArgument::U32(blocks_per_row)]);
         let launch = PlannedLaunch {
             kernel: KernelId::new("mlp/swiglu", format!("{}_{}", self.name(), problem.dtype)),

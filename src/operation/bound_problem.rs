@@ -2,11 +2,12 @@
 
 use std::sync::Arc;
 
-use crate::backend::{Argument, BackendError, Buffer, Device, Kernel, KernelAttributes, MatrixOperand};
+use crate::backend::{BackendError, Buffer, Device, Kernel, KernelAttributes};
 use crate::tensor::HostTensor;
 
-use super::bound_step::{BoundLaunch, BoundProduct, BoundStep};
-use super::{ContractError, LaunchPlan, Operation, PlanArgument, Problem, TensorRole, TensorSpec};
+use super::bound_memory::{self, Memory};
+use super::bound_step::{BoundLaunch, BoundStep};
+use super::{ContractError, LaunchPlan, Operation, Problem, TensorRole, TensorSpec};
 
 /// Every byte of an output before a launch: a NaN in each float type, 4,294,967,295 in u32.
 const POISON: u8 = 0xFF;
@@ -182,42 +183,7 @@ impl BoundProblem {
 
     /// Enqueues the plan's steps once.
     pub fn enqueue(&self) -> Result<(), BackendError> {
-        self.steps.iter().try_for_each(|step| match step {
-            BoundStep::Launch(BoundLaunch { kernel, dimensions, arguments }) => {
-                let arguments = arguments.iter().map(|argument| self.bind(*argument)).collect::<Result<Vec<_>, _>>()?;
-                self.device.launch(kernel, *dimensions, &arguments)
-            }
-            BoundStep::Product(BoundProduct { product, x, weight, y }) => {
-                product.enqueue(self.operand(*x), self.operand(*weight), self.operand(*y))
-            }
-        })
-    }
-
-    fn operand(&self, slot: usize) -> MatrixOperand<'_> {
-        let spec = &self.specs[slot];
-        MatrixOperand { buffer: &self.buffers[slot], offset: spec.base_offset * spec.dtype.size() }
-    }
-
-    fn bind(&self, argument: PlanArgument) -> Result<Argument<'_>, BackendError> {
-        Ok(match argument {
-            PlanArgument::Tensor(slot) => {
-                let spec = &self.specs[slot];
-                Argument::Buffer { buffer: &self.buffers[slot], offset: spec.base_offset * spec.dtype.size() }
-            }
-            PlanArgument::Workspace(offset) => {
-                let buffer = self.workspace.as_ref().ok_or_else(|| BackendError::InvalidUse {
-                    call: "LaunchPlan",
-                    problem: "a launch names the workspace of a plan without one".to_string(),
-                })?;
-                Argument::Buffer { buffer, offset }
-            }
-            PlanArgument::Null => Argument::Null,
-            PlanArgument::U32(value) => Argument::U32(value),
-            PlanArgument::I32(value) => Argument::I32(value),
-            PlanArgument::U64(value) => Argument::U64(value),
-            PlanArgument::I64(value) => Argument::I64(value),
-            PlanArgument::F32(value) => Argument::F32(value),
-        })
+        bound_memory::enqueue(&*self.device, &self.steps, self)
     }
 
     /// Looks for inputs that a launch changed, those of in-place outputs left out. One sentence each.
@@ -312,6 +278,21 @@ impl BoundProblem {
             }
         }
         Ok(None)
+    }
+}
+
+impl Memory for BoundProblem {
+    fn tensor(&self, slot: usize) -> (&Buffer, usize) {
+        let spec = &self.specs[slot];
+        (&self.buffers[slot], spec.base_offset * spec.dtype.size())
+    }
+
+    fn row_stride(&self, slot: usize) -> usize {
+        self.specs[slot].row_stride
+    }
+
+    fn workspace(&self) -> Option<&Buffer> {
+        self.workspace.as_ref()
     }
 }
 

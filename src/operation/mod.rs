@@ -1,9 +1,11 @@
 //! Operations as contracts: what is computed, on which shapes, how a result is judged and what it costs.
 //!
 //! An operation is data and pure functions. `plan` says what to enqueue; `BoundProblem` runs a plan
-//! on any device. Nothing here knows a vendor.
+//! on any device, `BoundPlan` over memory of somebody else. Nothing here knows a vendor.
 
 pub(crate) mod any_float;
+mod bound_memory;
+mod bound_plan;
 mod bound_problem;
 mod bound_step;
 mod case;
@@ -21,6 +23,7 @@ mod plan;
 mod problem;
 mod rebinding;
 
+pub use bound_plan::{BoundPlan, Place};
 pub use bound_problem::{BindError, BoundProblem};
 pub use case::Case;
 pub use code_identity::CodeIdentity;

@@ -56,6 +56,8 @@ impl TensorSpec {
 pub enum PlanArgument {
     /// First element of the tensor in that slot.
     Tensor(usize),
+    /// Elements between rows of the tensor in that slot.
+    RowStride(usize),
     /// A byte offset into the plan's workspace.
     Workspace(usize),
     Null,

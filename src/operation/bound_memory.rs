@@ -1,0 +1,56 @@
+//! Where bound steps find the memory that they work on.
+
+use crate::backend::{Argument, BackendError, Buffer, Device, MatrixOperand};
+
+use super::PlanArgument;
+use super::bound_step::{BoundLaunch, BoundProduct, BoundStep};
+
+/// Where a plan's tensors and its workspace are.
+pub(super) trait Memory {
+    /// The buffer of the tensor in that slot, and the byte of its first element.
+    fn tensor(&self, slot: usize) -> (&Buffer, usize);
+    /// In elements.
+    fn row_stride(&self, slot: usize) -> usize;
+    fn workspace(&self) -> Option<&Buffer>;
+}
+
+/// Enqueues each step once.
+pub(super) fn enqueue(device: &dyn Device, steps: &[BoundStep], memory: &dyn Memory) -> Result<(), BackendError> {
+    steps.iter().try_for_each(|step| match step {
+        BoundStep::Launch(BoundLaunch { kernel, dimensions, arguments }) => {
+            let arguments = arguments.iter().map(|argument| bind(*argument, memory)).collect::<Result<Vec<_>, _>>()?;
+            device.launch(kernel, *dimensions, &arguments)
+        }
+        BoundStep::Product(BoundProduct { product, x, weight, y }) => {
+            product.enqueue(operand(*x, memory), operand(*weight, memory), operand(*y, memory))
+        }
+    })
+}
+
+fn operand(slot: usize, memory: &dyn Memory) -> MatrixOperand<'_> {
+    let (buffer, offset) = memory.tensor(slot);
+    MatrixOperand { buffer, offset }
+}
+
+fn bind(argument: PlanArgument, memory: &dyn Memory) -> Result<Argument<'_>, BackendError> {
+    Ok(match argument {
+        PlanArgument::Tensor(slot) => {
+            let (buffer, offset) = memory.tensor(slot);
+            Argument::Buffer { buffer, offset }
+        }
+        PlanArgument::RowStride(slot) => Argument::I64(memory.row_stride(slot) as i64),
+        PlanArgument::Workspace(offset) => {
+            let buffer = memory.workspace().ok_or_else(|| BackendError::InvalidUse {
+                call: "LaunchPlan",
+                problem: "a launch names the workspace of a plan without one".to_string(),
+            })?;
+            Argument::Buffer { buffer, offset }
+        }
+        PlanArgument::Null => Argument::Null,
+        PlanArgument::U32(value) => Argument::U32(value),
+        PlanArgument::I32(value) => Argument::I32(value),
+        PlanArgument::U64(value) => Argument::U64(value),
+        PlanArgument::I64(value) => Argument::I64(value),
+        PlanArgument::F32(value) => Argument::F32(value),
+    })
+}

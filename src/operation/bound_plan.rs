@@ -1,0 +1,180 @@
+//! A problem bound to memory that somebody else owns: how an engine strings operations together.
+
+use std::sync::Arc;
+
+use crate::backend::{BackendError, Buffer, Device, MatrixProductShape};
+use crate::tensor::DType;
+
+use super::bound_memory::{self, Memory};
+use super::bound_step::{BoundLaunch, BoundStep};
+use super::{BindError, Operation, PlanStep, PlannedProduct, Problem, TensorRole, TensorSpec};
+
+/// What allocations are aligned to, in bytes.
+const BUFFER_ALIGNMENT: usize = 256;
+
+/// Where a tensor lies: a byte of a buffer, and rows some elements apart.
+#[derive(Clone, Debug)]
+pub struct Place {
+    pub buffer: Buffer,
+    /// Of the first element, in bytes.
+    pub offset: usize,
+    /// In elements; `None` for that of the problem's layout.
+    pub row_stride: Option<usize>,
+}
+
+impl Place {
+    /// The beginning of a buffer.
+    pub fn start(buffer: &Buffer) -> Self {
+        Self { buffer: buffer.clone(), offset: 0, row_stride: None }
+    }
+
+    /// `elements` of a type further on.
+    pub fn skip(&self, elements: usize, dtype: DType) -> Self {
+        Self { offset: self.offset + elements * dtype.size(), ..self.clone() }
+    }
+
+    /// With rows that far apart.
+    pub fn with_row_stride(self, elements: usize) -> Self {
+        Self { row_stride: Some(elements), ..self }
+    }
+}
+
+/// Kernels of one problem, loaded, over borrowed memory. Clones share the kernels.
+#[derive(Clone)]
+pub struct BoundPlan {
+    device: Arc<dyn Device>,
+    steps: Arc<[BoundStep]>,
+    /// One per tensor.
+    places: Vec<Place>,
+    strides: Vec<usize>,
+    workspace: Option<Buffer>,
+}
+
+impl BoundPlan {
+    /// Checks the contract, plans and loads; launches and allocates nothing. `places` are those of inputs and outputs in
+    /// slot order, without the outputs that lie over inputs. Fails if a tensor would not lie inside its buffer, or
+    /// `workspace` is smaller than the plan's.
+    pub fn new(
+        device: &Arc<dyn Device>,
+        operation: &dyn Operation,
+        problem: &Problem,
+        places: &[Place],
+        workspace: Option<&Buffer>,
+    ) -> Result<Self, BindError> {
+        operation.check(problem)?;
+        let plan = operation.plan(device.info(), problem)?;
+        let specs = operation.tensors(problem);
+        let places = assign(operation.name(), &specs, places)?;
+        let strides = specs.iter().zip(&places).map(|(spec, place)| place.row_stride.unwrap_or(spec.row_stride));
+        let strides: Vec<_> = strides.collect();
+        for ((spec, place), stride) in specs.iter().zip(&places).zip(&strides) {
+            check_room(operation.name(), spec, place, *stride)?;
+        }
+        let there = workspace.map_or(0, Buffer::bytes);
+        if there < plan.workspace_bytes {
+            let problem = format!("a workspace of {there} bytes, where the plan needs {}", plan.workspace_bytes);
+            return Err(misplaced(operation.name(), problem));
+        }
+        let steps = plan.steps.into_iter().map(|step| match step {
+            PlanStep::Product(product) => {
+                BoundStep::new(&**device, PlanStep::Product(placed(product, &places, &strides)))
+            }
+            launch => BoundStep::new(&**device, launch),
+        });
+        let steps = steps.collect::<Result<_, _>>()?;
+        Ok(Self { device: device.clone(), steps, places, strides, workspace: workspace.cloned() })
+    }
+
+    /// Enqueues the plan's steps once.
+    pub fn enqueue(&self) -> Result<(), BackendError> {
+        bound_memory::enqueue(&*self.device, &self.steps, self)
+    }
+
+    /// The same kernels over the same memory, with the scalars of a problem that differs in nothing that chooses kernels
+    /// or places tensors, such as a sampler's step. Loads nothing.
+    pub fn with_scalars_of(&self, operation: &dyn Operation, problem: &Problem) -> Result<Self, BindError> {
+        operation.check(problem)?;
+        let plan = operation.plan(self.device.info(), problem)?;
+        let different = || misplaced(operation.name(), "scalars of a problem with other kernels".to_string());
+        let workspace = self.workspace.as_ref().map_or(0, Buffer::bytes);
+        if plan.steps.len() != self.steps.len() || plan.workspace_bytes > workspace {
+            return Err(different());
+        }
+        let steps = plan.steps.into_iter().zip(&*self.steps).map(|(planned, bound)| match (planned, bound) {
+            (PlanStep::Launch(planned), BoundStep::Launch(bound))
+                if planned.kernel == bound.kernel.id && planned.dimensions == bound.dimensions =>
+            {
+                let (kernel, arguments) = (bound.kernel.clone(), planned.arguments);
+                Ok(BoundStep::Launch(BoundLaunch { kernel, dimensions: bound.dimensions, arguments }))
+            }
+            _ => Err(different()),
+        });
+        Ok(Self { steps: steps.collect::<Result<_, _>>()?, ..self.clone() })
+    }
+}
+
+/// A library's product with the strides of its places, and no more alignment than their addresses have.
+fn placed(product: PlannedProduct, places: &[Place], strides: &[usize]) -> PlannedProduct {
+    let slots = [product.x, product.weight, product.y];
+    let offsets = slots.iter().fold(BUFFER_ALIGNMENT, |offsets, slot| offsets | places[*slot].offset);
+    let [x_stride, weight_stride, y_stride] = slots.map(|slot| strides[slot]);
+    let alignment = 1 << offsets.trailing_zeros();
+    let shape = MatrixProductShape { x_stride, weight_stride, y_stride, alignment, ..product.shape };
+    PlannedProduct { shape, ..product }
+}
+
+impl Memory for BoundPlan {
+    fn tensor(&self, slot: usize) -> (&Buffer, usize) {
+        (&self.places[slot].buffer, self.places[slot].offset)
+    }
+
+    fn row_stride(&self, slot: usize) -> usize {
+        self.strides[slot]
+    }
+
+    fn workspace(&self) -> Option<&Buffer> {
+        self.workspace.as_ref()
+    }
+}
+
+fn misplaced(operation: &'static str, problem: String) -> BindError {
+    let problem = format!("{operation}: {problem}");
+    BackendError::InvalidUse { call: "BoundPlan", problem }.into()
+}
+
+/// A place for every slot.
+fn assign(operation: &'static str, specs: &[TensorSpec], given: &[Place]) -> Result<Vec<Place>, BindError> {
+    let mut left = given.iter();
+    let mut places: Vec<Place> = Vec::with_capacity(specs.len());
+    for spec in specs {
+        let place = match spec.role {
+            TensorRole::InPlace { input } => Some(places[input].clone()),
+            TensorRole::Input | TensorRole::Output => left.next().cloned(),
+        };
+        places.push(place.ok_or_else(|| misplaced(operation, format!("no place for {}", spec.name)))?);
+    }
+    match left.len() {
+        0 => Ok(places),
+        more => Err(misplaced(operation, format!("{more} places more than tensors"))),
+    }
+}
+
+/// Refuses a tensor that would not lie inside its buffer.
+fn check_room(operation: &'static str, spec: &TensorSpec, place: &Place, stride: usize) -> Result<(), BindError> {
+    let bytes = TensorSpec { row_stride: stride, ..spec.clone() }.span_bytes();
+    let there = place.buffer.bytes();
+    let aligned = place.offset.is_multiple_of(spec.dtype.size());
+    if stride < spec.columns || !aligned || place.offset.checked_add(bytes).is_none_or(|end| end > there) {
+        let problem = format!(
+            "{} [{}, {}] {} in rows of {stride} at byte {} of {} ({there} bytes)",
+            spec.name,
+            spec.rows,
+            spec.columns,
+            spec.dtype,
+            place.offset,
+            place.buffer.label()
+        );
+        return Err(misplaced(operation, problem));
+    }
+    Ok(())
+}
