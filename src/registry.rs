@@ -1,8 +1,8 @@
 //! Every operation hipgauge knows, in the order that reports show them. A new operation is one line here.
 
-use crate::attention::{AttentionDecode, AttentionPrefill, Rope};
+use crate::attention::{AdvancePositions, AttentionDecode, AttentionPrefill, Rope};
 use crate::embedding::Embedding;
-use crate::matrix::{Dequantise, MatrixProduct, MatrixVector, VendorMatrixProduct};
+use crate::matrix::{AddBias, Dequantise, MatrixProduct, MatrixVector, VendorMatrixProduct};
 use crate::mlp::{RmsNorm, SwiGlu};
 use crate::operation::Operation;
 use crate::sampler::{FUSED_SAMPLER, TOP_K_SAMPLING, TOP_P_SAMPLING, TopK};
@@ -22,6 +22,7 @@ pub const OPERATIONS: &[&dyn Operation] = &[
     &Rope::INTO_CACHE,
     &AttentionDecode,
     &AttentionPrefill,
+    &AdvancePositions,
     &MatrixVector::NUMBERS,
     &MatrixVector::Q8_0,
     &MatrixVector::Q4_0,
@@ -30,6 +31,7 @@ pub const OPERATIONS: &[&dyn Operation] = &[
     &MatrixVector::Q6_K,
     &MatrixProduct,
     &VendorMatrixProduct,
+    &AddBias,
     &Dequantise::Q8_0,
     &Dequantise::Q4_0,
     &Dequantise::Q4_K,

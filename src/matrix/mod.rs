@@ -1,5 +1,6 @@
 //! Products of weights with one vector (decoding) or many (prompts), and the formats that weights are stored in.
 
+mod add_bias;
 mod dequantise;
 mod input_classes;
 mod product;
@@ -8,6 +9,7 @@ mod rounding;
 mod vector;
 mod vendor_product;
 
+pub use add_bias::AddBias;
 pub use dequantise::Dequantise;
 pub use product::MatrixProduct;
 pub use quantised::QuantFormat;

@@ -197,4 +197,20 @@ pub const MUTANTS: &[Mutant] = &[
         wave: "64",
         expects: "wrong y: ",
     },
+    Mutant {
+        mistake: "the columns before the first vector get the bias of those behind it",
+        file: "matrix/add_bias.hip",
+        replacements: &[("biased(x[column], bias[column])", "biased(x[column], bias[n])")],
+        case: "add_bias/bf16/5x136/offset=1/normal",
+        wave: "32",
+        expects: "wrong y: ",
+    },
+    Mutant {
+        mistake: "the next token does not see itself",
+        file: "attention/advance_positions.hip",
+        replacements: &[("add_up_to_largest(position, 2)", "add_up_to_largest(position, 1)")],
+        case: "advance_positions/f32/257x1/normal",
+        wave: "64",
+        expects: "wrong lengths: ",
+    },
 ];
