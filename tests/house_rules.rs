@@ -20,7 +20,7 @@ const LAYERS: &[(&str, &[&str])] = &[
     ("verify", &["backend", "operation", "suite", "tensor"]),
     ("sweep", &["backend", "operation", "profiling", "progress", "tensor", "verify"]),
     ("report", &["backend", "operation", "profiling", "sweep", "tensor", "verify"]),
-    ("engine", &["backend", "mlp", "operation", "profiling", "sampler", "tensor"]),
+    ("engine", &["attention", "backend", "embedding", "matrix", "mlp", "operation", "profiling", "sampler", "tensor"]),
     ("regression", &["backend", "operation", "profiling", "registry", "report", "suite", "sweep", "tensor", "verify"]),
 ];
 

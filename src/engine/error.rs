@@ -1,5 +1,6 @@
 //! Why an engine did not answer.
 
+use super::device_model::DeviceModelError;
 use super::host_model::HostModelError;
 use super::model_file::ModelFileError;
 
@@ -11,6 +12,9 @@ pub enum EngineError {
 
     #[error(transparent)]
     Host(#[from] HostModelError),
+
+    #[error(transparent)]
+    Device(#[from] DeviceModelError),
 
     #[error("{prompts} prompts do not fit an engine for 1 to {sequences}; give one per sequence")]
     Batch { prompts: usize, sequences: usize },

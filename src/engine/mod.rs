@@ -1,5 +1,6 @@
 //! The engine: models as people keep them, run as they run them, so that a kernel's change shows where users feel it.
 
+pub mod device_model;
 mod error;
 pub mod host_model;
 mod inference;

@@ -1,7 +1,12 @@
 //! Models and tokenizers against transformers and tokenizers.
 
+mod counting_device;
+mod device_model;
+mod device_path;
 mod host_engine;
+mod host_matrix_library;
 mod host_model;
 mod model_files;
+mod model_fixtures;
 mod tokenizer_golden;
 mod tokenizer_properties;

@@ -1,0 +1,134 @@
+//! Strings operations together over a model's memory.
+
+use std::sync::Arc;
+
+use crate::backend::Device;
+use crate::engine::model_file::ModelConfig;
+use crate::mlp::{RmsNorm, SwiGlu};
+use crate::operation::{BoundPlan, Layout, Operation, ParameterValue, Parameters, Place, Problem};
+use crate::tensor::DType;
+
+use super::DeviceModelError;
+use super::device_memory::DeviceMemory;
+use super::device_weights::{DeviceLayer, DeviceWeights};
+use super::products::Products;
+use super::program::{Step, Work};
+use super::projection::Operands;
+
+/// Everything that operations are bound to.
+pub struct Bench {
+    pub device: Arc<dyn Device>,
+    pub config: ModelConfig,
+    pub weights: DeviceWeights,
+    pub products: Products,
+    pub memory: DeviceMemory,
+}
+
+/// A problem's rows, columns and parameters.
+pub struct Shape<'a> {
+    pub rows: usize,
+    pub columns: usize,
+    pub parameters: &'a [(&'static str, ParameterValue)],
+    pub in_place: bool,
+}
+
+impl Shape<'_> {
+    pub const fn plain(rows: usize, columns: usize) -> Self {
+        Self { rows, columns, parameters: &[], in_place: false }
+    }
+
+    /// The problem of an operation; fails on parameters that it does not take.
+    pub fn problem(&self, operation: &dyn Operation, dtype: DType) -> Result<Problem, DeviceModelError> {
+        let given: Vec<_> = self.parameters.iter().map(|(name, value)| (name.to_string(), *value)).collect();
+        let parameters = Parameters::new(operation.name(), operation.parameters(), &given)?;
+        let layout = Layout { in_place: self.in_place, ..Layout::default() };
+        Ok(Problem { dtype, rows: self.rows, columns: self.columns, parameters, layout })
+    }
+}
+
+/// A whole number as a parameter.
+pub fn whole(value: usize) -> ParameterValue {
+    ParameterValue::Integer(value as i64)
+}
+
+/// Collects the operations of a program.
+pub struct Composer<'a> {
+    pub bench: &'a Bench,
+    pub steps: Vec<Step>,
+    /// That the operations belong to.
+    pub layer: Option<usize>,
+    /// Whether `branch` has still to be added to `hidden`; the next norm does it on its way.
+    pending: bool,
+}
+
+impl<'a> Composer<'a> {
+    pub fn new(bench: &'a Bench) -> Self {
+        Self { bench, steps: Vec::new(), layer: None, pending: false }
+    }
+
+    pub fn dtype(&self) -> DType {
+        self.bench.memory.sizes.dtype
+    }
+
+    /// Appends an operation over places in slot order.
+    pub fn push(
+        &mut self,
+        operation: &dyn Operation,
+        shape: &Shape<'_>,
+        places: &[Place],
+    ) -> Result<(), DeviceModelError> {
+        let (bench, layer) = (self.bench, self.layer);
+        let problem = shape.problem(operation, self.dtype())?;
+        let work = BoundPlan::new(&bench.device, operation, &problem, places, Some(&bench.memory.workspace))?;
+        self.steps.push(Step { layer, operation: operation.name(), work: Work::Kernels(work) });
+        Ok(())
+    }
+
+    /// Appends work that is no operation's plan.
+    pub fn push_work(&mut self, operation: &'static str, work: Work) {
+        self.steps.push(Step { layer: self.layer, operation, work });
+    }
+
+    /// Says that `branch` is to be added to `hidden`.
+    pub fn branch_is_pending(&mut self) {
+        self.pending = true;
+    }
+
+    /// What is in `branch` is not wanted any more.
+    pub fn forget_pending(&mut self) {
+        self.pending = false;
+    }
+
+    /// Normalises rows of the stream that lie `stride` elements apart, from `first` of them on, and gives where the result
+    /// is. What waits in `branch` is added to the stream on the way.
+    pub fn norm(
+        &mut self,
+        weight: &Place,
+        rows: usize,
+        first: usize,
+        stride: usize,
+    ) -> Result<Place, DeviceModelError> {
+        let (memory, columns, dtype) = (&self.bench.memory, self.bench.config.hidden, self.dtype());
+        let at = |buffer| Place::start(buffer).skip(first * columns, dtype).with_row_stride(stride);
+        let (hidden, branch) = (at(&memory.hidden), at(&memory.branch));
+        let eps = [("eps", ParameterValue::Float(f64::from(self.bench.config.norm_epsilon)))];
+        let shape = Shape { rows, columns, parameters: &eps, in_place: self.pending };
+        let weight = weight.clone();
+        match self.pending {
+            true => self.push(&RmsNorm::WITH_RESIDUAL, &shape, &[branch.clone(), hidden, weight])?,
+            false => self.push(&RmsNorm::PLAIN, &shape, &[hidden, weight, branch.clone()])?,
+        }
+        self.pending = false;
+        Ok(branch)
+    }
+
+    /// Gate and up in one product, SwiGLU, down, onto the stream: the MLP of `rows` normalised rows in `branch`.
+    pub fn mlp_swiglu(&mut self, layer: &DeviceLayer, rows: usize, normed: &Place) -> Result<(), DeviceModelError> {
+        let (memory, wide) = (&self.bench.memory, self.bench.config.intermediate);
+        let gate_up = Place::start(&memory.gate_up).with_row_stride(2 * wide);
+        let activated = Place::start(&memory.activated).with_row_stride(wide);
+        self.project(&layer.gate_up, 0..2 * wide, Operands { rows, x: normed, y: &gate_up }, None)?;
+        self.push(&SwiGlu::PACKED, &Shape::plain(rows, wide), &[gate_up, activated.clone()])?;
+        self.project_onto_stream(&layer.down, rows, &activated)
+    }
+}

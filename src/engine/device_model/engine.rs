@@ -1,0 +1,67 @@
+//! The model on a device as an engine.
+
+use super::model::DeviceModel;
+use super::program::profile;
+use crate::engine::model_file::ModelConfig;
+use crate::engine::{
+    Engine, EngineDescription, EngineError, EnginePath, FirstTokens, OperationSpan, RequestStages, Sampling,
+};
+
+use super::DeviceModelError;
+
+impl Engine for DeviceModel {
+    fn config(&self) -> &ModelConfig {
+        &self.bench.config
+    }
+
+    fn describe(&self) -> EngineDescription {
+        EngineDescription {
+            device: self.bench.device.info().id.clone(),
+            path: EnginePath::Device,
+            compute: self.compute(),
+            matrix_library: self.bench.products.describe(),
+            weight_bytes: self.weight_bytes,
+            cache_bytes: self.bench.memory.sizes.cache(&self.bench.config),
+        }
+    }
+
+    fn set_sampling(&mut self, sampling: Sampling) {
+        self.change_sampling(sampling);
+    }
+
+    fn prefill(&mut self, prompts: &[&[u32]]) -> Result<FirstTokens, EngineError> {
+        let (tokens, programs, prompt_to_device) = self.take_prompts(prompts)?;
+        let (tokens, stages) = self.run_prompts(prompts.len(), tokens, programs)?;
+        Ok(FirstTokens { tokens, stages: RequestStages { prompt_to_device, ..stages } })
+    }
+
+    fn decode(&mut self) -> Result<Vec<u32>, EngineError> {
+        let running = self.take_step()?;
+        self.run_step(running)
+    }
+
+    fn profile_prefill(&mut self, prompts: &[&[u32]]) -> Result<Vec<OperationSpan>, EngineError> {
+        let (tokens, programs, _) = self.take_prompts(prompts)?;
+        let mut events = std::mem::take(&mut self.events);
+        let spans = profile(&*self.bench.device, &mut events, &self.prompt_programs(programs));
+        self.events = events;
+        let spans = spans.map_err(DeviceModelError::from)?;
+        self.begin(prompts.len(), tokens);
+        Ok(spans)
+    }
+
+    fn profile_decode(&mut self) -> Result<Vec<OperationSpan>, EngineError> {
+        let running = self.take_step()?;
+        self.running = None;
+        let mut events = std::mem::take(&mut self.events);
+        let spans = profile(&*self.bench.device, &mut events, &self.step_programs());
+        self.events = events;
+        let spans = spans.map_err(DeviceModelError::from)?;
+        self.advance(running);
+        Ok(spans)
+    }
+
+    fn logits(&mut self, tokens: &[u32]) -> Result<Vec<f32>, EngineError> {
+        Ok(self.all_logits(tokens)?)
+    }
+}

@@ -1,0 +1,117 @@
+//! A model in a device's memory, ready for prompts.
+
+use std::sync::Arc;
+
+use crate::backend::{Device, Event};
+use crate::engine::Sampling;
+use crate::engine::model_file::{ModelConfig, ModelWeights};
+use crate::operation::Place;
+use crate::tensor::DType;
+
+use super::DeviceModelError;
+use super::composer::{Bench, Composer};
+use super::device_memory::DeviceMemory;
+use super::device_weights::{DeviceWeights, weight_bytes};
+use super::passes::{PromptPrograms, next_token};
+use super::products::Products;
+use super::program::Program;
+use super::requirements;
+use super::settings::Settings;
+
+/// Sequences under way.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Running {
+    pub sequences: usize,
+    /// Positions that are in the cache.
+    pub filled: usize,
+    /// Tokens that each sequence has got.
+    pub steps: u64,
+}
+
+/// A model on a device, with room for some positions of some sequences. All memory is taken when it is made.
+pub struct DeviceModel {
+    pub(super) bench: Bench,
+    pub(super) sampling: Sampling,
+    pub(super) running: Option<Running>,
+    /// Of the shapes that were asked for last, the latest at the end.
+    pub(super) prompts: Vec<PromptPrograms>,
+    /// The decoding step of that many sequences.
+    pub(super) next: Option<(usize, Program)>,
+    /// The sampler of that many sequences.
+    pub(super) sampler: Option<(usize, Program)>,
+    /// The shape of the prompts whose places are in device memory.
+    pub(super) placed: Option<(usize, usize)>,
+    /// Before the layers, after them, after the head, after the sampler.
+    pub(super) stages: [Box<dyn Event>; 4],
+    /// For `profile`, made when they are needed.
+    pub(super) events: Vec<Box<dyn Event>>,
+    pub(super) weight_bytes: u64,
+}
+
+impl DeviceModel {
+    /// Copies the weights to the device; nothing borrows from them afterwards. Fails before it allocates anything if the
+    /// model does not fit, or no kernel takes its shapes.
+    pub fn new(
+        device: Arc<dyn Device>,
+        config: &ModelConfig,
+        weights: &ModelWeights<'_>,
+        settings: &Settings,
+    ) -> Result<Self, DeviceModelError> {
+        let sizes = requirements::sizes(&*device, config, weights, settings)?;
+        let memory = DeviceMemory::allocate(&*device, config, sizes)?;
+        let uploaded = DeviceWeights::upload(&*device, config, weights, settings.compute)?;
+        let event = || device.create_event();
+        let stages = [event()?, event()?, event()?, event()?];
+        device.synchronize()?;
+        let model = Self {
+            bench: Bench {
+                products: Products::of(&*device)?,
+                device,
+                config: config.clone(),
+                weights: uploaded,
+                memory,
+            },
+            sampling: Sampling::Greedy,
+            running: None,
+            prompts: Vec::new(),
+            next: None,
+            sampler: None,
+            placed: None,
+            stages,
+            events: Vec::new(),
+            weight_bytes: weight_bytes(config, weights, settings.compute),
+        };
+        model.load_kernels()?;
+        Ok(model)
+    }
+
+    /// Loads what a prompt and a step launch, so that no request waits for a compiler.
+    fn load_kernels(&self) -> Result<(), DeviceModelError> {
+        let sizes = self.bench.memory.sizes;
+        PromptPrograms::new(&self.bench, 1, sizes.positions.min(sizes.rows))?;
+        next_token(&self.bench, sizes.sequences, &Sampling::Greedy)?;
+        Ok(())
+    }
+
+    /// The type that it computes in.
+    pub fn compute(&self) -> DType {
+        self.bench.memory.sizes.dtype
+    }
+
+    /// The MLP of a layer as decoding runs it, over the model's own memory: gate and up, SwiGLU, down and the residual.
+    pub fn mlp(&self, layer: usize, sequences: usize) -> Result<Program, DeviceModelError> {
+        let mut composer = Composer::new(&self.bench);
+        composer.layer = Some(layer);
+        let width = self.bench.config.hidden;
+        let normed = Place::start(&self.bench.memory.branch).with_row_stride(width);
+        composer.mlp_swiglu(&self.bench.weights.layers[layer], sequences, &normed)?;
+        Ok(Program::new(composer.steps))
+    }
+
+    pub(super) fn change_sampling(&mut self, sampling: Sampling) {
+        if sampling != self.sampling {
+            (self.next, self.sampler) = (None, None);
+        }
+        self.sampling = sampling;
+    }
+}

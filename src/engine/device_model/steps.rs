@@ -1,0 +1,87 @@
+//! Decoding: the next token of each sequence.
+
+use crate::engine::EngineError;
+use crate::sampler::FUSED_SAMPLER;
+
+use super::DeviceModelError;
+use super::composer::Shape;
+use super::model::{DeviceModel, Running};
+use super::passes::{is_greedy, next_token, sampler, sampler_parameters};
+use super::program::{Program, Step, Work};
+
+/// What a sampler gives for a row without a finite logit.
+const NO_TOKEN: u32 = u32::MAX;
+
+impl DeviceModel {
+    /// Makes the sampler of that many sequences, unless it is there.
+    pub(super) fn ready_sampler(&mut self, sequences: usize) -> Result<(), DeviceModelError> {
+        if self.sampler.as_ref().is_none_or(|(known, _)| *known != sequences) {
+            self.sampler = Some((sequences, sampler(&self.bench, sequences, &self.sampling, 0)?));
+        }
+        Ok(())
+    }
+
+    /// Enqueues the sampler of token `step`.
+    pub(super) fn run_sampler(&mut self, step: u64) -> Result<(), DeviceModelError> {
+        let Some((sequences, program)) = &mut self.sampler else { return Ok(()) };
+        if is_greedy(&self.sampling) {
+            return Ok(program.run(&*self.bench.device)?);
+        }
+        let operation = &FUSED_SAMPLER;
+        let parameters = sampler_parameters(&self.sampling, step);
+        let shape = Shape { parameters: &parameters, ..Shape::plain(*sequences, self.bench.config.vocab) };
+        let problem = shape.problem(operation, self.bench.memory.sizes.dtype)?;
+        let Some(Step { work: Work::Kernels(plan), .. }) = program.steps().first() else { return Ok(()) };
+        Ok(plan.with_scalars_of(operation, &problem)?.enqueue()?)
+    }
+
+    /// Waits for the tokens of a step and refuses those that no sampler drew.
+    pub(super) fn bring_tokens(&self, sequences: usize, step: u64) -> Result<Vec<u32>, EngineError> {
+        let tokens = self.bench.memory.download_tokens(&*self.bench.device, sequences)?;
+        match tokens.iter().position(|token| *token == NO_TOKEN) {
+            Some(sequence) => Err(EngineError::BrokenLogits { sequence, step, found: "no finite number" }),
+            None => Ok(tokens),
+        }
+    }
+
+    /// What runs, if the next token of each sequence has a place.
+    pub(super) fn take_step(&mut self) -> Result<Running, EngineError> {
+        let running = self.running.ok_or(EngineError::NoPrompt)?;
+        let (wanted, positions) = (running.filled + 1, self.bench.memory.sizes.positions);
+        if wanted > positions {
+            return Err(DeviceModelError::TooLong { wanted, positions }.into());
+        }
+        self.ready_sampler(running.sequences)?;
+        if self.next.as_ref().is_none_or(|(known, _)| *known != running.sequences) {
+            let program = next_token(&self.bench, running.sequences, &self.sampling)?;
+            self.next = Some((running.sequences, program));
+        }
+        Ok(running)
+    }
+
+    /// One step of what `take_step` gave.
+    pub(super) fn run_step(&mut self, running: Running) -> Result<Vec<u32>, EngineError> {
+        self.running = None;
+        let device = self.bench.device.clone();
+        if let Some((_, program)) = &mut self.next {
+            program.run(&*device).map_err(DeviceModelError::from)?;
+        }
+        if !is_greedy(&self.sampling) {
+            self.run_sampler(running.steps)?;
+        }
+        let tokens = self.bring_tokens(running.sequences, running.steps)?;
+        self.advance(running);
+        Ok(tokens)
+    }
+
+    pub(super) fn advance(&mut self, running: Running) {
+        self.running = Some(Running { filled: running.filled + 1, steps: running.steps + 1, ..running });
+    }
+
+    /// The programs of a step.
+    pub(super) fn step_programs(&self) -> Vec<&Program> {
+        let next = self.next.as_ref().map(|(_, program)| program);
+        let sampler = self.sampler.as_ref().filter(|_| !is_greedy(&self.sampling)).map(|(_, program)| program);
+        next.into_iter().chain(sampler).collect()
+    }
+}

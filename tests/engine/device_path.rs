@@ -1,0 +1,95 @@
+//! What goes over the bus: in a decoding step the token's id, in the MLP nothing; no memory is taken once a shape has run.
+//! On the emulator, or on the device that `HIPGAUGE_TEST_DEVICE` names.
+
+use std::sync::Arc;
+
+use hipgauge::backend::Device;
+use hipgauge::engine::device_model::{DeviceModel, Settings};
+use hipgauge::engine::model_file::ModelFile;
+use hipgauge::engine::{Capacity, Engine, Sampling};
+use hipgauge::tensor::DType;
+
+use crate::counting_device::{CountingDevice, Counts};
+use crate::model_fixtures::{device, path};
+
+const PROMPT: [u32; 7] = [1, 17, 5, 80, 80, 3, 95];
+
+/// A model of two sequences, and the device that counts for it.
+fn counted(name: &str, compute: DType) -> (Arc<CountingDevice>, DeviceModel) {
+    let counting = Arc::new(CountingDevice::new(device()));
+    let file = ModelFile::open(&path(name)).expect("a model");
+    let settings = Settings::new(compute, Capacity { sequences: 2, positions: 24 });
+    let shared: Arc<dyn Device> = counting.clone();
+    let weights = file.weights().expect("weights");
+    let model = DeviceModel::new(shared, file.config(), &weights, &settings).expect("room");
+    (counting, model)
+}
+
+#[test]
+fn a_decoding_step_brings_back_the_ids_and_nothing_else() {
+    for (name, compute) in [("llama", DType::F32), ("qwen3-tied-q4_0.gguf", DType::BF16)] {
+        let (counting, mut model) = counted(name, compute);
+        model.prefill(&[&PROMPT, &PROMPT]).expect("tokens");
+        // The first step is launched one by one, the second is captured.
+        let plain = model.decode().and_then(|first| Ok([first, model.decode()?])).expect("tokens");
+        counting.take();
+        let tokens = model.decode().expect("tokens");
+        let step = counting.take();
+        println!("{name} {compute}: a step of 2 sequences {step:?}");
+        // The download waits for the step; nobody waits besides.
+        let expected = Counts { downloads: 1, downloaded_bytes: 8, replays: 1, ..Counts::default() };
+        assert_eq!(step, expected, "{name}");
+        // What is replayed is what was launched.
+        model.prefill(&[&PROMPT, &PROMPT]).expect("tokens");
+        let replayed: Vec<Vec<u32>> = (0..3).map(|_| model.decode().expect("tokens")).collect();
+        assert_eq!(replayed, [&plain[..], &[tokens]].concat(), "{name}");
+    }
+}
+
+#[test]
+fn a_drawn_token_costs_the_sampler_and_no_memory() {
+    let (counting, mut model) = counted("mistral", DType::F32);
+    model.set_sampling(Sampling::Random { temperature: 0.9, top_k: 0, top_p: 0.9, min_p: 0.0, seed: 3 });
+    model.prefill(&[&PROMPT]).expect("a token");
+    model.decode().and_then(|_| model.decode()).expect("tokens");
+    counting.take();
+    model.decode().expect("a token");
+    let step = counting.take();
+    let expected =
+        Counts { downloads: 1, downloaded_bytes: 4, replays: 1, launches: step.launches, ..Counts::default() };
+    assert_eq!(step, expected);
+    assert!((1..=16).contains(&step.launches), "the sampler alone is launched by itself: {step:?}");
+}
+
+#[test]
+fn the_mlp_is_launches_alone() {
+    let (counting, model) = counted("qwen2", DType::F32);
+    let program = model.mlp(1, 2).expect("an MLP");
+    counting.take();
+    program.enqueue().expect("enqueued");
+    let counts = counting.take();
+    println!("mlp_swiglu of 2 sequences: {counts:?}");
+    assert_eq!(counts, Counts { launches: counts.launches, ..Counts::default() });
+    assert!(counts.launches >= 3, "{counts:?}");
+}
+
+#[test]
+fn a_prompt_of_a_known_shape_takes_no_memory_and_uploads_its_ids() {
+    let (counting, mut model) = counted("llama", DType::F32);
+    let others: Vec<u32> = PROMPT.iter().map(|token| (token + 1) % 96).collect();
+    let first = model.prefill(&[&PROMPT]).expect("a token").tokens;
+    model.prefill(&[&others]).expect("a token");
+    counting.take();
+    let again = model.prefill(&[&PROMPT]).expect("a token");
+    let counts = counting.take();
+    println!("a prompt of {} tokens: {counts:?}", PROMPT.len());
+    assert_eq!(again.tokens, first);
+    let Counts { allocations, loads, uploads, downloads, downloaded_bytes, copies, fills, launches, .. } = counts;
+    assert_eq!((allocations, loads, copies, fills, launches), (0, 0, 0, 0, 0), "{counts:?}");
+    // Ids, and four words of the two sequences' state.
+    assert_eq!((uploads, counts.uploaded_bytes), (1, 4 * (PROMPT.len() + 4)), "{counts:?}");
+    assert_eq!((downloads, downloaded_bytes, counts.captures), (1, 4, 0), "{counts:?}");
+    assert_eq!(counts.replays, 3, "layers, head and sampler: {counts:?}");
+    let sum = again.stages.sum();
+    assert!(sum > std::time::Duration::ZERO && again.stages.token_to_host > std::time::Duration::ZERO);
+}
