@@ -3,19 +3,24 @@
 use std::path::PathBuf;
 
 use clap::Args;
-use hipgauge::engine::Capacity;
-use hipgauge::engine::host_model::{HostModel, HostModelError, LogitRows};
+use hipgauge::backend::{DeviceRequest, OpenOptions, Selection, open};
+use hipgauge::engine::device_model::{DeviceModel, Settings};
+use hipgauge::engine::host_model::HostModel;
 use hipgauge::engine::model_file::ModelFile;
+use hipgauge::engine::{Capacity, Engine, EngineError};
+use hipgauge::tensor::DType;
 use safetensors::{Dtype, tensor::TensorView};
 
+use super::engine_failure::{engine_failure, not_finite};
 use super::exit_code::Exit;
-use super::failure::{CommandResult, Failure, OrExit};
+use super::failure::{CommandResult, Failure, OrExit, exit_of_backend};
 use super::output::Stdout;
 
 const EXAMPLES: &str = "\
 Examples:
   hipgauge logits --model Llama-3.2-1B --tokens 128000,9906,1917 --out logits.safetensors
   hipgauge logits --model qwen2.5-0.5b-q8_0.gguf --tokens 9707 --out logits.safetensors
+  hipgauge logits --model Llama-3.2-1B --tokens 128000,9906 --device cuda:0 --dtype bf16 --out logits.safetensors
 
 The file holds `logits`, f32 [tokens, vocabulary], row n after token n, and `tokens`, u32. Compare with transformers:
   safetensors.torch.load_file('logits.safetensors')['logits'] against model(torch.tensor([ids])).logits[0]";
@@ -31,6 +36,15 @@ pub struct Arguments {
     #[arg(long, value_name = "IDS", value_delimiter = ',', required = true)]
     tokens: Vec<u32>,
 
+    /// Where the model runs: host (native code on the CPU), hip:N or cuda:N (the kernels that verify checks), auto (the
+    /// first of hip, cuda and host)
+    #[arg(long, value_name = "DEVICE", default_value = "host")]
+    device: DeviceRequest,
+
+    /// Type of activations and of weights that are not quantised: f32, f16 or bf16; host computes in f32
+    #[arg(long, value_name = "TYPE", default_value = "f32")]
+    dtype: DType,
+
     /// File to write the logits to
     #[arg(long = "out", value_name = "FILE.safetensors")]
     output: PathBuf,
@@ -38,26 +52,55 @@ pub struct Arguments {
 
 pub fn run(arguments: &Arguments) -> CommandResult {
     let file = ModelFile::open(&arguments.model).or_exit(Exit::Usage)?;
-    let tokens = &arguments.tokens;
-    let weights = file.weights().or_exit(Exit::Usage)?;
-    let logits = HostModel::new(file.config(), weights, Capacity::one(tokens.len()))
-        .and_then(|mut model| model.forward(tokens, LogitRows::All))
-        .map_err(|error| Failure::new(exit_of(&error), error))?;
-    let vocab = file.config().vocab;
+    let (tokens, vocab) = (&arguments.tokens, file.config().vocab);
+    let mut engine = engine(arguments, &file)?;
+    let logits = engine.logits(tokens).map_err(engine_failure)?;
     write(arguments, vocab, &logits)?;
     let mut stdout = Stdout::new();
+    let ran = engine.describe();
     let message = format!(
-        "{} logits f32 [{}, {vocab}] on host written to {}",
+        "{} logits f32 [{}, {vocab}], computed in {} on {}, written to {}",
         file.config().architecture,
         tokens.len(),
+        ran.compute,
+        ran.device,
         arguments.output.display()
     );
     stdout.line(message).or_exit(Exit::HarnessFault)?;
-    if let Some(place) = logits.iter().position(|logit| !logit.is_finite()) {
-        let error = HostModelError::NotFinite { position: place / vocab, value: logits[place] };
-        return Err(Failure::new(exit_of(&error), error));
+    match logits.iter().position(|logit| !logit.is_finite()) {
+        Some(place) => Err(not_finite(place / vocab, logits[place])),
+        None => Ok(Exit::Good),
     }
-    Ok(Exit::Good)
+}
+
+/// The native path on `host`, kernels on everything else.
+fn engine<'a>(arguments: &Arguments, file: &'a ModelFile) -> Result<Box<dyn Engine + 'a>, Failure> {
+    let weights = file.weights().or_exit(Exit::Usage)?;
+    let (config, capacity) = (file.config(), Capacity::one(arguments.tokens.len()));
+    let selected = match arguments.device {
+        DeviceRequest::Host => None,
+        request => {
+            let selection = open(&request.to_string(), &OpenOptions::default());
+            let Selection { device, .. } = selection.map_err(|error| Failure::new(exit_of_backend(&error), error))?;
+            // `auto` found no GPU: the emulator is no place for a model.
+            Some(device).filter(|device| !device.info().emulated)
+        }
+    };
+    match selected {
+        Some(device) => {
+            let settings = Settings::new(arguments.dtype, capacity);
+            let model = DeviceModel::new(device, config, &weights, &settings);
+            Ok(Box::new(model.map_err(|error| engine_failure(EngineError::from(error)))?))
+        }
+        None if arguments.dtype != DType::F32 => Err(Failure::usage(format!(
+            "--dtype {} is for GPUs, and host computes in f32; leave it out, or add --device hip:0 or cuda:0",
+            arguments.dtype
+        ))),
+        None => {
+            let model = HostModel::new(config, weights, capacity);
+            Ok(Box::new(model.map_err(|error| engine_failure(EngineError::from(error)))?))
+        }
+    }
 }
 
 fn write(arguments: &Arguments, vocab: usize, logits: &[f32]) -> Result<(), Failure> {
@@ -71,15 +114,4 @@ fn write(arguments: &Arguments, vocab: usize, logits: &[f32]) -> Result<(), Fail
     safetensors::serialize_to_file(views, None, &arguments.output).or_exit_with(Exit::Usage, || {
         format!("cannot write --out {}; name a file in a folder that exists", arguments.output.display())
     })
-}
-
-fn exit_of(error: &HostModelError) -> Exit {
-    match error {
-        HostModelError::NoTokens
-        | HostModelError::NoSuchToken { .. }
-        | HostModelError::TooLong { .. }
-        | HostModelError::BeyondContext { .. } => Exit::Usage,
-        HostModelError::Memory { .. } => Exit::NotReproducible,
-        HostModelError::NotFinite { .. } => Exit::WrongResult,
-    }
 }

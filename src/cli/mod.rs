@@ -13,6 +13,7 @@ mod calibration_printer;
 mod compare;
 mod comparison_printer;
 mod devices;
+mod engine_failure;
 mod exec;
 mod exit_code;
 mod failure;

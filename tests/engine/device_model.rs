@@ -3,6 +3,7 @@
 
 use std::sync::Arc;
 
+use assert_cmd::Command;
 use hipgauge::backend::Device;
 use hipgauge::engine::device_model::{DeviceModel, DeviceModelError, Settings};
 use hipgauge::engine::host_model::HostModel;
@@ -314,4 +315,31 @@ fn what_ran_is_described_and_profiles_name_every_operation() {
     for name in ["attention_decode", "matrix_vector", "advance_positions", "fused_sampler"] {
         assert!(spans.iter().any(|span| span.operation == name), "{name}");
     }
+}
+
+#[test]
+fn the_command_runs_where_it_is_told_or_says_why_not() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let out = folder.path().join("logits.safetensors");
+    let run = |more: &[&str]| {
+        let mut command = Command::cargo_bin("hipgauge").expect("the program");
+        command.args(["logits", "--tokens", "1,2", "--model"]).arg(path("llama")).arg("--out").arg(&out).args(more);
+        command.output().expect("it runs")
+    };
+    for (more, code, message) in [
+        (&["--device", "gpu"][..], 64, "use auto, host, hip:N or cuda:N"),
+        (&["--dtype", "bf16"], 64, "host computes in f32"),
+        (&["--dtype", "q4"], 64, "unknown dtype `q4`"),
+        (&["--device", "cuda:99"], 3, "`cuda:99` is not available"),
+        (&["--device", "hip:99", "--dtype", "bf16"], 3, "`hip:99` is not available"),
+    ] {
+        let output = run(more);
+        let stderr = String::from_utf8_lossy(&output.stderr).into_owned();
+        assert_eq!(output.status.code(), Some(code), "{more:?}: {stderr}");
+        assert!(stderr.contains(message), "{more:?}: {stderr}");
+    }
+    let named = device().info().id.clone();
+    let output = run(&["--device", &named]);
+    let stdout = String::from_utf8_lossy(&output.stdout).into_owned();
+    assert!(output.status.success() && stdout.contains(&format!("computed in f32 on {named}, written to")), "{stdout}");
 }

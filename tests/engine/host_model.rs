@@ -205,7 +205,10 @@ fn the_command_writes_logits_of_every_position() {
     let out = folder.path().join("logits.safetensors");
     for name in ["mistral", "llama-q4_k.gguf"] {
         let run = logits_command(&path(name), &text, &out).assert().code(0);
-        assert!(String::from_utf8_lossy(&run.get_output().stdout).contains("logits f32 [24, 96] on host written to"));
+        assert!(
+            String::from_utf8_lossy(&run.get_output().stdout)
+                .contains("logits f32 [24, 96], computed in f32 on host, written to")
+        );
         let written = Expected(fs::read(&out).expect("the file"));
         assert_eq!(written.words("tokens"), tokens);
         let logits: Vec<f32> = written.words("logits").into_iter().map(f32::from_bits).collect();
