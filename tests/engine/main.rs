@@ -1,4 +1,4 @@
-//! Models and tokenizers against transformers and tokenizers.
+//! Models and tokenizers against transformers, llama.cpp and tokenizers.
 
 mod counting_device;
 mod device_model;
@@ -6,6 +6,7 @@ mod device_path;
 mod host_engine;
 mod host_matrix_library;
 mod host_model;
+mod llama_cpp_logits;
 mod model_files;
 mod model_fixtures;
 mod tokenizer_golden;
