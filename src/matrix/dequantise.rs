@@ -7,9 +7,9 @@ use crate::operation::{
     ContractError, Cost, ElementGate, InputClass, LaunchPlan, NumericOutput, NumericReference, Operation,
     ParameterSpec, PlanArgument, PlannedLaunch, Problem, Reference, TensorRole, TensorSpec,
 };
-use crate::tensor::{DType, HostTensor};
+use crate::tensor::{DType, HostTensor, QuantFormat};
 
-use super::QuantFormat;
+use super::random_blocks::fill_row;
 
 /// Of `kernels/matrix/dequantise.hip`.
 const THREADS: usize = 256;
@@ -90,7 +90,7 @@ impl Operation for Dequantise {
         let spec = &self.tensors(problem)[0];
         let mut weight = HostTensor::with_layout(spec.dtype, spec.rows, spec.columns, spec.columns, spec.distinct_rows);
         for row in 0..weight.distinct_rows() {
-            self.format.fill_row(weight.row_bytes_mut(row), seed, row as u64);
+            fill_row(self.format, weight.row_bytes_mut(row), seed, row as u64);
         }
         vec![weight]
     }

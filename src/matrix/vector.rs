@@ -8,10 +8,10 @@ use crate::operation::{
     Operation, ParameterKind, ParameterSpec, ParameterValue, PlanArgument, PlannedLaunch, Problem, Reference,
     TensorRole, TensorSpec,
 };
-use crate::tensor::{DType, HostTensor};
+use crate::tensor::{DType, HostTensor, QuantFormat};
 
-use super::QuantFormat;
 use super::input_classes::CLASSES;
+use super::random_blocks::fill_row;
 use super::rounding::Dot;
 
 const THREADS: u32 = 256;
@@ -145,7 +145,7 @@ impl Operation for MatrixVector {
                 match self.format.filter(|_| slot == 0) {
                     Some(format) => {
                         for row in 0..spec.distinct_rows {
-                            format.fill_row(tensor.row_bytes_mut(row), seed, row as u64);
+                            fill_row(format, tensor.row_bytes_mut(row), seed, row as u64);
                         }
                     }
                     None => InputGenerator::new(class, seed).fill(&mut tensor, slot as u32),

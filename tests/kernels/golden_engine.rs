@@ -4,10 +4,9 @@
 use std::fs;
 use std::path::Path;
 
-use hipgauge::matrix::QuantFormat;
 use hipgauge::operation::{Layout, ParameterValue, Parameters, Problem};
 use hipgauge::registry;
-use hipgauge::tensor::{DType, HostTensor};
+use hipgauge::tensor::{DType, HostTensor, QuantFormat};
 use safetensors::{Dtype, SafeTensors};
 
 struct Golden {

@@ -2,8 +2,7 @@
 
 use crate::backend::{Buffer, Device};
 use crate::engine::model_file::{StoredTensor, TensorType};
-use crate::matrix::QuantFormat;
-use crate::tensor::DType;
+use crate::tensor::{DType, QuantFormat};
 
 use super::DeviceModelError;
 use super::upload::upload_widened;
@@ -27,14 +26,7 @@ pub struct DeviceMatrix {
 
 /// The block format that a stored type is kept in; `None` for numbers, which are kept in the compute type.
 pub fn kept_format(stored: TensorType) -> Option<QuantFormat> {
-    match stored {
-        TensorType::F32 | TensorType::F16 | TensorType::BF16 => None,
-        TensorType::Q8_0 => Some(QuantFormat::Q8_0),
-        TensorType::Q4_0 => Some(QuantFormat::Q4_0),
-        TensorType::Q4K => Some(QuantFormat::Q4K),
-        TensorType::Q5K => Some(QuantFormat::Q5K),
-        TensorType::Q6K => Some(QuantFormat::Q6K),
-    }
+    stored.quant_format()
 }
 
 /// Device bytes of one stored tensor as a part of a matrix.

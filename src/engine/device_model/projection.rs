@@ -2,9 +2,9 @@
 
 use std::ops::Range;
 
-use crate::matrix::{AddBias, Dequantise, MatrixProduct, MatrixVector, QuantFormat, VendorMatrixProduct};
+use crate::matrix::{AddBias, Dequantise, MatrixProduct, MatrixVector, VendorMatrixProduct};
 use crate::operation::{Operation, ParameterValue, Place};
-use crate::tensor::DType;
+use crate::tensor::{DType, QuantFormat};
 
 use super::DeviceModelError;
 use super::composer::{Composer, Shape, whole};

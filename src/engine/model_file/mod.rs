@@ -17,7 +17,7 @@ mod tensor_type;
 mod weight_role;
 
 pub(super) use assemble::assemble_weights;
-pub use dequantize::dequantize;
+pub use dequantize::{dequantize, widen_bfloat};
 pub use error::ModelFileError;
 pub use gguf::{GgufFile, Metadata, MetadataArray, MetadataValue};
 pub use hugging_face::HuggingFaceDirectory;

@@ -1,6 +1,8 @@
-//! How the elements of a stored tensor are coded. Block layouts are those of ggml's `ggml-common.h`.
+//! How the elements of a stored tensor are coded.
 
 use std::fmt;
+
+use crate::tensor::QuantFormat;
 
 /// Storage type of a weight. Quantised types keep blocks of consecutive elements of a row together.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -14,9 +16,6 @@ pub enum TensorType {
     Q5K,
     Q6K,
 }
-
-/// Elements in a block of the types whose names end with K.
-pub const SUPER_BLOCK: usize = 256;
 
 /// Names of `enum ggml_type` that are not read, so that an error can say more than a number.
 const OTHER_NAMES: [(u32, &str); 26] = [
@@ -101,25 +100,32 @@ impl TensorType {
         })
     }
 
-    /// Elements per block.
-    pub const fn block_elements(self) -> usize {
+    /// The block format of a quantised type.
+    pub const fn quant_format(self) -> Option<QuantFormat> {
         match self {
-            TensorType::F32 | TensorType::F16 | TensorType::BF16 => 1,
-            TensorType::Q8_0 | TensorType::Q4_0 => 32,
-            TensorType::Q4K | TensorType::Q5K | TensorType::Q6K => SUPER_BLOCK,
+            TensorType::F32 | TensorType::F16 | TensorType::BF16 => None,
+            TensorType::Q8_0 => Some(QuantFormat::Q8_0),
+            TensorType::Q4_0 => Some(QuantFormat::Q4_0),
+            TensorType::Q4K => Some(QuantFormat::Q4K),
+            TensorType::Q5K => Some(QuantFormat::Q5K),
+            TensorType::Q6K => Some(QuantFormat::Q6K),
+        }
+    }
+
+    /// Elements per block; 1 where each is for itself.
+    pub const fn block_elements(self) -> usize {
+        match self.quant_format() {
+            Some(format) => format.block_weights(),
+            None => 1,
         }
     }
 
     /// Bytes per block.
     pub const fn block_bytes(self) -> usize {
-        match self {
-            TensorType::F32 => 4,
-            TensorType::F16 | TensorType::BF16 => 2,
-            TensorType::Q8_0 => 2 + 32,
-            TensorType::Q4_0 => 2 + 16,
-            TensorType::Q4K => 2 + 2 + 12 + 128,
-            TensorType::Q5K => 2 + 2 + 12 + 32 + 128,
-            TensorType::Q6K => 128 + 64 + 16 + 2,
+        match self.quant_format() {
+            Some(format) => format.block_bytes(),
+            None if matches!(self, TensorType::F32) => 4,
+            None => 2,
         }
     }
 
