@@ -3,17 +3,23 @@
 
 mod attention;
 mod available_memory;
+#[cfg(target_arch = "x86_64")]
+mod avx2_lanes;
 mod engine;
 mod error;
 mod forward;
 mod greedy;
 mod key_value_cache;
+mod lanes;
 mod layer_vectors;
 mod matrix_product;
 mod norm;
+mod panel_product;
 mod projection;
 mod rotation;
+mod row_dot;
 mod span_recorder;
+mod stored_groups;
 
 pub(super) use available_memory::available_bytes;
 pub use error::HostModelError;

@@ -17,4 +17,14 @@ impl StoredTensor<'_> {
     pub fn elements(&self) -> usize {
         self.shape.iter().product()
     }
+
+    /// The stored elements `first..first + count` of a row of a matrix. Both must be whole blocks.
+    ///
+    /// # Panics
+    /// If they are not, or not in the matrix.
+    pub fn columns(&self, row: usize, first: usize, count: usize) -> &[u8] {
+        let bytes = |elements| self.tensor_type.bytes_of(elements).expect("whole blocks");
+        let row_bytes = bytes(self.shape[1]);
+        &self.bytes[row * row_bytes..][..row_bytes][bytes(first)..][..bytes(count)]
+    }
 }
