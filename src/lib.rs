@@ -20,4 +20,5 @@ pub mod sampler;
 pub mod suite;
 pub mod sweep;
 pub mod tensor;
+pub mod ttft;
 pub mod verify;

@@ -19,8 +19,9 @@ const LAYERS: &[(&str, &[&str])] = &[
     ("suite", &["backend", "operation", "tensor"]),
     ("verify", &["backend", "operation", "suite", "tensor"]),
     ("sweep", &["backend", "operation", "profiling", "progress", "tensor", "verify"]),
-    ("report", &["backend", "operation", "profiling", "sweep", "tensor", "verify"]),
+    ("report", &["backend", "engine", "operation", "profiling", "sweep", "tensor", "ttft", "verify"]),
     ("engine", &["attention", "backend", "embedding", "matrix", "mlp", "operation", "profiling", "sampler", "tensor"]),
+    ("ttft", &["backend", "engine", "matrix", "operation", "profiling", "tensor"]),
     ("regression", &["backend", "operation", "profiling", "registry", "report", "suite", "sweep", "tensor", "verify"]),
 ];
 

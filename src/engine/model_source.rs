@@ -25,4 +25,12 @@ impl ModelSource {
             ModelSource::Synthetic(model) => Ok(model.weights()),
         }
     }
+
+    /// What tells models apart: `sha256:` over all weights, which reads them, or what a synthetic model was made from.
+    pub fn identity(&self) -> Result<String, ModelFileError> {
+        match self {
+            ModelSource::File(file) => Ok(format!("sha256:{}", file.weights()?.sha256())),
+            ModelSource::Synthetic(model) => Ok(model.identity()),
+        }
+    }
 }

@@ -13,7 +13,7 @@ use super::projection::{project, read_row};
 use super::rotation::Rotation;
 use super::span_recorder::SpanRecorder;
 use crate::engine::Capacity;
-use crate::engine::model_file::{ModelConfig, ModelWeights};
+use crate::engine::model_file::{ModelConfig, ModelWeights, StoredTensor};
 
 /// Tokens that go through the layers together: activations of longer prompts would leave the caches, and their memory
 /// would grow with the prompt.
@@ -67,6 +67,10 @@ impl<'a> HostModel<'a> {
     /// Sequences that there is room for.
     pub fn sequences(&self) -> usize {
         self.caches.len()
+    }
+
+    pub(super) fn first_gate(&self) -> StoredTensor<'a> {
+        self.weights.layers[0].gate
     }
 
     pub(super) fn weight_bytes(&self) -> u64 {

@@ -15,6 +15,7 @@ mod layer_vectors;
 mod matrix_product;
 mod norm;
 mod panel_product;
+mod product_rate;
 mod projection;
 mod rotation;
 mod row_dot;

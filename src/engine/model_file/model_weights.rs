@@ -1,5 +1,7 @@
 //! A model's tensors by what they are for, each of the shape that the configuration says.
 
+use sha2::{Digest, Sha256};
+
 use super::StoredTensor;
 
 /// All weights of a model. Matrices are `[outputs, inputs]`, vectors `[elements]`.
@@ -13,13 +15,32 @@ pub struct ModelWeights<'a> {
     pub head: StoredTensor<'a>,
 }
 
-impl ModelWeights<'_> {
-    /// Bytes of all weights as they are stored; a tied head counts once.
-    pub fn bytes(&self) -> u64 {
+impl<'a> ModelWeights<'a> {
+    /// All tensors, a tied head once.
+    pub fn tensors(&self) -> impl Iterator<Item = StoredTensor<'a>> + '_ {
         let tied = std::ptr::eq(self.head.bytes, self.token_embedding.bytes);
         let outer = [Some(self.token_embedding), Some(self.output_norm), (!tied).then_some(self.head)];
-        let inner = self.layers.iter().flat_map(LayerWeights::tensors);
-        outer.into_iter().flatten().chain(inner).map(|tensor| tensor.bytes.len() as u64).sum()
+        outer.into_iter().flatten().chain(self.layers.iter().flat_map(LayerWeights::tensors))
+    }
+
+    /// Bytes of all weights as they are stored.
+    pub fn bytes(&self) -> u64 {
+        self.tensors().map(|tensor| tensor.bytes.len() as u64).sum()
+    }
+
+    /// Numbers in all weights.
+    pub fn parameters(&self) -> u64 {
+        self.tensors().map(|tensor| tensor.elements() as u64).sum()
+    }
+
+    /// What tells models apart: SHA-256 over the names, types, shapes and bytes of all weights. Reads all of them.
+    pub fn sha256(&self) -> String {
+        let mut hash = Sha256::new();
+        for tensor in self.tensors() {
+            hash.update(format!("{} {} {:?}\n", tensor.name, tensor.tensor_type, tensor.shape));
+            hash.update(tensor.bytes);
+        }
+        hash.finalize().iter().map(|byte| format!("{byte:02x}")).collect()
     }
 }
 

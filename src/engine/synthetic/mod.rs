@@ -6,5 +6,6 @@ mod preset;
 mod synthetic_model;
 
 pub use error::SyntheticError;
+pub use generator::{Spread, fill};
 pub use preset::{PRESETS, Preset};
 pub use synthetic_model::SyntheticModel;

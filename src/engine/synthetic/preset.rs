@@ -175,7 +175,7 @@ pub const PRESETS: &[Preset] = &[
     Preset {
         name: "tiny",
         source: "hipgauge, for tests",
-        parameters: 102_720,
+        parameters: 106_816,
         architecture: Architecture::Llama,
         layers: 2,
         hidden: 64,

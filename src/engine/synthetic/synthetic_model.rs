@@ -63,8 +63,9 @@ impl SyntheticModel {
         self.preset
     }
 
-    pub fn seed(&self) -> u64 {
-        self.seed
+    /// What tells synthetic models apart, without reading them.
+    pub fn identity(&self) -> String {
+        format!("synthetic:{}/{}/seed {}", self.preset.name, self.dtype, self.seed)
     }
 
     pub fn weights(&self) -> ModelWeights<'_> {
