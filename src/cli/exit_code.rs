@@ -55,7 +55,9 @@ impl Exit {
             Exit::NotReproducible => "not to be had here: no such device, out of memory or time, no change to see",
             Exit::NothingRan => "nothing ran: no case matched, all were skipped, or stopped before the first",
             Exit::Usage => "bad input: arguments, suite, tensors, or a place that cannot be written",
-            Exit::Undecided => "undecidable or unbuildable: a kernel did not compile, no commit can be blamed",
+            Exit::Undecided => {
+                "undecidable or unbuildable: a kernel did not compile, no commit can be blamed, a time does not add up"
+            }
             Exit::HarnessFault => "a fault in hipgauge itself; please report it",
             Exit::Interrupted => "stopped by Ctrl-C with no failure so far; what was done is kept",
         }

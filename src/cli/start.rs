@@ -10,8 +10,8 @@ use super::exit_code::Exit;
 use super::failure::{CommandResult, Failure};
 use super::output::{BAD, styled};
 use super::{
-    annotate, bisect, calibrate, compare, devices, exec, gate, inspect, list, logits, merge, report, run, sweep,
-    tokenize, trend, verify, worker,
+    annotate, bisect, calibrate, compare, devices, exec, gate, inspect, list, logits, merge, report, run,
+    sweep, tokenize, trend, ttft, verify, worker,
 };
 
 const EXAMPLES: &str = "\
@@ -66,6 +66,8 @@ enum Command {
     Logits(logits::Arguments),
     /// Turn text into token ids and back, by a model's own tokenizer
     Tokenize(tokenize::Arguments),
+    /// Measure the time to first token of a model, stage by stage
+    Ttft(ttft::Arguments),
     /// Show registers, shared memory, spills, code size and occupancy of compiled kernels
     Inspect(inspect::Arguments),
     /// List devices, and where each missing backend was looked for
@@ -73,6 +75,9 @@ enum Command {
     /// Measure for another hipgauge process
     #[command(hide = true)]
     Worker(worker::Arguments),
+    /// Serve one request for `ttft`
+    #[command(hide = true)]
+    TtftWorker(ttft::WorkerArguments),
 }
 
 impl Command {
@@ -93,6 +98,8 @@ impl Command {
             Command::Exec(arguments) => exec::run(arguments),
             Command::Logits(arguments) => logits::run(arguments),
             Command::Tokenize(arguments) => tokenize::run(arguments),
+            Command::Ttft(arguments) => ttft::run(arguments),
+            Command::TtftWorker(arguments) => ttft::run_worker(arguments),
             Command::Inspect(arguments) => inspect::run(arguments),
             Command::Devices(arguments) => devices::run(arguments),
             Command::Worker(arguments) => worker::run(arguments),

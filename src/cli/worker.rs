@@ -38,7 +38,7 @@ pub fn run(arguments: &Arguments) -> CommandResult {
 }
 
 /// Standard output for the protocol alone: what a vendor's library prints there goes to standard error from now on.
-fn take_stdout() -> io::Result<File> {
+pub(super) fn take_stdout() -> io::Result<File> {
     // SAFETY: both descriptors are open for the life of the process, and nobody else owns the new one.
     unsafe {
         let protocol = libc::dup(libc::STDOUT_FILENO);

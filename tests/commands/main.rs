@@ -4,6 +4,8 @@
 mod chromium;
 #[path = "../support/interrupt.rs"]
 mod interrupt;
+#[path = "../support/speaking_model.rs"]
+mod speaking_model;
 #[path = "../support/synthetic_run.rs"]
 mod synthetic_run;
 
@@ -23,4 +25,5 @@ mod sweep;
 mod time_budget;
 mod tokenize;
 mod trend;
+mod ttft;
 mod verify;

@@ -1,6 +1,7 @@
 //! A model in a device's memory, ready for prompts.
 
 use std::sync::Arc;
+use std::time::{Duration, Instant};
 
 use crate::backend::{Device, Event};
 use crate::engine::Sampling;
@@ -46,6 +47,7 @@ pub struct DeviceModel {
     /// For `profile`, made when they are needed.
     pub(super) events: Vec<Box<dyn Event>>,
     pub(super) weight_bytes: u64,
+    module_load: Duration,
 }
 
 impl DeviceModel {
@@ -63,7 +65,7 @@ impl DeviceModel {
         let event = || device.create_event();
         let stages = [event()?, event()?, event()?, event()?];
         device.synchronize()?;
-        let model = Self {
+        let mut model = Self {
             bench: Bench {
                 products: Products::of(&*device)?,
                 device,
@@ -80,8 +82,11 @@ impl DeviceModel {
             stages,
             events: Vec::new(),
             weight_bytes: weight_bytes(config, weights, settings.compute),
+            module_load: Duration::ZERO,
         };
+        let begun = Instant::now();
         model.load_kernels()?;
+        model.module_load = begun.elapsed();
         Ok(model)
     }
 
@@ -91,6 +96,11 @@ impl DeviceModel {
         PromptPrograms::new(&self.bench, 1, sizes.positions.min(sizes.rows))?;
         next_token(&self.bench, sizes.sequences, &Sampling::Greedy)?;
         Ok(())
+    }
+
+    /// What loading the kernels took when it was made.
+    pub fn module_load(&self) -> Duration {
+        self.module_load
     }
 
     /// The type that it computes in.

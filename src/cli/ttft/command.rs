@@ -1,0 +1,233 @@
+//! From arguments to a run directory.
+
+use std::path::Path;
+use std::sync::atomic::AtomicBool;
+use std::time::Instant;
+
+use hipgauge::engine::host_model::HostModel;
+use hipgauge::engine::{Capacity, Engine, ModelSource};
+use hipgauge::report::ttft::{CheckRecord, ModelRecord, TtftDirectory, TtftRecord};
+use hipgauge::report::{Build, RunDirectory, RunStatus};
+use hipgauge::ttft::{
+    CheckOutcome, Ending, Limits, OperationRow, Plan, PlannedRequest, Request, StageTimes, TtftError, TtftMode,
+    Validity, check_continuation, fits, measure_processes, measure_steady, profile, summarise, unmeasured_number,
+};
+
+use crate::cli::engine_arguments::{OpenedModel, Place, open_engine};
+use crate::cli::engine_failure::engine_failure;
+use crate::cli::exit_code::Exit;
+use crate::cli::failure::{CommandResult, Failure, OrExit};
+use crate::cli::{interrupt, report};
+
+use super::arguments::Arguments;
+use super::printer::{Outcome, Printer};
+use super::{floors, worker};
+
+/// Where runs go that are not told where.
+const REPORTS: &str = "reports";
+
+/// Warm-ups have the numbers before this as repetitions.
+const CHECK_REPETITION: usize = Plan::MOST_REPEATS;
+
+pub fn run(arguments: &Arguments) -> CommandResult {
+    let stop = interrupt::watch()?;
+    let started = Instant::now();
+    let limits = Limits { stop, deadline: arguments.time_limit.map(|limit| started + limit) };
+    let mut loading = StageTimes::default();
+    let place = arguments.place.open(&mut loading)?;
+    let opened = arguments.model.open(arguments.seed)?;
+    let plan = arguments.plan(&place, opened.source.config().context_length)?;
+    let compute = arguments.model.dtype();
+    let rows = plan.lengths.iter().copied().max().unwrap_or(1);
+    let measured = floors::measure(&place, &opened.source, compute, rows)?;
+
+    let mut engine = open_engine(&place, &opened.source, compute, capacity(arguments, &plan, &opened), &mut loading)?;
+    let description = engine.describe();
+    let mut record = begin(arguments, &place, &opened, &plan, engine.as_ref())?;
+    record.floors = measured.floors;
+    record.floors.weight_bytes = description.weight_bytes;
+    record.roofs = measured.roofs;
+    if let Some(conditions) = measured.conditions {
+        record.set_conditions(conditions);
+    }
+    let path = arguments.out.clone().unwrap_or_else(|| {
+        let name = format!("ttft-{}", if matches!(place, Place::Native) { "host" } else { &arguments.place.device });
+        RunDirectory::fresh_path(Path::new(REPORTS), &name)
+    });
+    let directory = TtftDirectory::create(&path, record).map_err(report::failure)?;
+    let mut printer = Printer::new(directory, opened.source.config().context_length).or_exit(Exit::HarnessFault)?;
+
+    let mut ending = Ending::Complete;
+    let mut validity = Validity::Unchecked;
+    if arguments.check {
+        let checked = check(arguments, &plan, &opened, engine.as_mut(), stop, &mut printer)?;
+        match checked {
+            Some(passed) => validity = if passed { Validity::Valid } else { Validity::Invalid },
+            None => ending = Ending::Interrupted,
+        }
+    }
+    let mut operations = Vec::new();
+    if ending == Ending::Complete && plan.modes.contains(&TtftMode::Steady) {
+        let tokenizer = opened.tokenizer.as_ref();
+        ending =
+            measure_steady(engine.as_mut(), tokenizer, &plan, validity, limits, &mut printer).map_err(ttft_failure)?;
+        if ending == Ending::Complete {
+            operations = profiles(engine.as_mut(), &plan, stop)?;
+        }
+    }
+    // The device's memory is for the processes now.
+    let context_length = opened.source.config().context_length;
+    drop(engine);
+    drop(opened);
+    for mode in [TtftMode::Warm, TtftMode::Cold] {
+        if ending != Ending::Complete || !plan.modes.contains(&mode) {
+            continue;
+        }
+        let program = std::env::current_exe().or_exit(Exit::HarnessFault)?;
+        let serve =
+            |request: &PlannedRequest| worker::command(&program, &arguments.model, &arguments.place, &plan, request);
+        ending = measure_processes(mode, &plan, context_length, validity, limits, &serve, &mut printer)
+            .map_err(ttft_failure)?;
+    }
+    finish(printer, &path, ending, operations)
+}
+
+/// Room for every request, and for the check's.
+fn capacity(arguments: &Arguments, plan: &Plan, opened: &OpenedModel) -> Capacity {
+    let context_length = opened.source.config().context_length;
+    let longest = plan.lengths.iter().copied().max().unwrap_or(1);
+    let mut positions = plan.positions(context_length);
+    if arguments.check {
+        positions = positions.max((longest + arguments.check_tokens - 1).min(context_length));
+    }
+    // Profiles look at one step.
+    positions = positions.max((longest + 1).min(context_length));
+    Capacity { sequences: plan.batches.iter().copied().max().unwrap_or(1), positions }
+}
+
+fn begin(
+    arguments: &Arguments,
+    place: &Place,
+    opened: &OpenedModel,
+    plan: &Plan,
+    engine: &dyn Engine,
+) -> Result<TtftRecord, Failure> {
+    let config = opened.source.config();
+    let weights = opened.source.weights().or_exit(Exit::Usage)?;
+    let model = ModelRecord {
+        name: arguments.model.name(),
+        identity: opened.source.identity().or_exit(Exit::Usage)?,
+        architecture: config.architecture.to_string(),
+        parameters: weights.parameters(),
+        context_length: config.context_length as u64,
+        tokenizer: opened.tokenizer.is_some(),
+    };
+    let library = arguments.place.library()?;
+    let dirty = env!("HIPGAUGE_DIRTY") == "true";
+    let build = Build::new(env!("CARGO_PKG_VERSION"), env!("HIPGAUGE_COMMIT"), dirty, &library);
+    // The program's own path would say where its user keeps things.
+    let command = std::iter::once("hipgauge".to_string())
+        .chain(std::env::args_os().skip(1).map(|argument| argument.to_string_lossy().into_owned()))
+        .collect();
+    let device = match place {
+        Place::Native => None,
+        Place::Device(device) => Some(device.info().clone()),
+    };
+    let mut record = TtftRecord::begin(command, build, device, model, engine.describe().into(), plan.clone());
+    if let Some(reason) = &opened.no_tokenizer {
+        record.notes.push(format!("no tokenizer, so its stages are empty: {reason}"));
+    }
+    if matches!(opened.source, ModelSource::File(_)) && plan.modes.contains(&TtftMode::Cold) {
+        record
+            .notes
+            .push("the files were read just before for their hash, so cold requests find them in memory".to_string());
+    }
+    let short: Vec<String> = plan
+        .lengths
+        .iter()
+        .filter(|length| plan.decode_after(**length, config.context_length) < plan.decode)
+        .map(usize::to_string)
+        .collect();
+    if !short.is_empty() {
+        record.notes.push(format!(
+            "the model has no positions for {} tokens after prompts of {}: fewer were decoded",
+            plan.decode,
+            short.join(", ")
+        ));
+    }
+    Ok(record)
+}
+
+/// Holds every length and batch against the reference. `None` if Ctrl-C came first, else whether all tokens are right.
+fn check(
+    arguments: &Arguments,
+    plan: &Plan,
+    opened: &OpenedModel,
+    engine: &mut dyn Engine,
+    stop: &AtomicBool,
+    printer: &mut Printer,
+) -> Result<Option<bool>, Failure> {
+    let config = opened.source.config();
+    let mut outcome = CheckOutcome::default();
+    for &length in &plan.lengths {
+        let count = arguments.check_tokens.min(config.context_length - length + 1);
+        let weights = opened.source.weights().or_exit(Exit::Usage)?;
+        let capacity = Capacity::one((length + count - 1).max(1));
+        let reference = HostModel::new(config, weights, capacity);
+        let mut reference = reference.map_err(|error| engine_failure(error.into()))?;
+        for &batch in &plan.batches {
+            if stop.load(std::sync::atomic::Ordering::Relaxed) {
+                return Ok(None);
+            }
+            printer.show(&format!("checking {length} tokens x {batch}"));
+            let number = unmeasured_number(length, batch, CHECK_REPETITION);
+            let tokenizer = opened.tokenizer.as_ref();
+            let request = Request::new(engine, tokenizer, (batch, length), 0, plan.seed, number);
+            let request = request.map_err(ttft_failure)?;
+            let prompts: Vec<&[u32]> = request.prompts.iter().map(Vec::as_slice).collect();
+            let found = check_continuation(engine, &mut reference, &prompts, count).map_err(engine_failure)?;
+            outcome.add(found);
+        }
+    }
+    let passed = outcome.passed();
+    let record = CheckRecord { tokens_per_sequence: arguments.check_tokens as u32, passed, outcome };
+    printer.checked(record).map_err(report::failure)?;
+    Ok(Some(passed))
+}
+
+fn profiles(engine: &mut dyn Engine, plan: &Plan, stop: &AtomicBool) -> Result<Vec<OperationRow>, Failure> {
+    let mut rows = Vec::new();
+    for &batch in &plan.batches {
+        for &length in &plan.lengths {
+            if stop.load(std::sync::atomic::Ordering::Relaxed) {
+                return Ok(rows);
+            }
+            rows.extend(profile(engine, plan, (batch, length)).map_err(ttft_failure)?);
+        }
+    }
+    Ok(rows)
+}
+
+/// Writes and prints what the requests amount to, whatever ended them.
+fn finish(printer: Printer, path: &Path, ending: Ending, operations: Vec<OperationRow>) -> CommandResult {
+    let summaries = summarise(printer.requests(), printer.steps(), &printer.record().floors);
+    let fitted = fits(&summaries);
+    let (record, mut stdout) = printer.finish(ending, &summaries, &fitted, &operations).map_err(report::failure)?;
+    let outcome = Outcome { record: &record, summaries: &summaries, fits: &fitted, ending, operations: &operations };
+    outcome.print(path, &mut stdout).or_exit(Exit::HarnessFault)?;
+    Ok(outcome.exit())
+}
+
+/// How a run of that ending is marked.
+pub fn status(ending: Ending) -> RunStatus {
+    if ending == Ending::Complete { RunStatus::Complete } else { RunStatus::Partial }
+}
+
+/// An error of a measurement with its exit code.
+pub fn ttft_failure(error: TtftError) -> Failure {
+    match error {
+        TtftError::Engine(error) => engine_failure(error),
+        TtftError::Tokenizer(_) | TtftError::Sink(_) => Failure::new(Exit::Usage, error),
+        TtftError::NotStarted { .. } | TtftError::Ended { .. } => Failure::new(Exit::NotReproducible, error),
+    }
+}
