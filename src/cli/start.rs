@@ -10,7 +10,7 @@ use super::exit_code::Exit;
 use super::failure::{CommandResult, Failure};
 use super::output::{BAD, styled};
 use super::{
-    annotate, bisect, calibrate, compare, devices, exec, gate, inspect, list, logits, merge, report, run,
+    annotate, bisect, calibrate, compare, devices, exec, gate, generate, inspect, list, logits, merge, report, run,
     sweep, tokenize, trend, ttft, verify, worker,
 };
 
@@ -66,6 +66,8 @@ enum Command {
     Logits(logits::Arguments),
     /// Turn text into token ids and back, by a model's own tokenizer
     Tokenize(tokenize::Arguments),
+    /// Answer a prompt with a model's own words
+    Generate(generate::Arguments),
     /// Measure the time to first token of a model, stage by stage
     Ttft(ttft::Arguments),
     /// Show registers, shared memory, spills, code size and occupancy of compiled kernels
@@ -98,6 +100,7 @@ impl Command {
             Command::Exec(arguments) => exec::run(arguments),
             Command::Logits(arguments) => logits::run(arguments),
             Command::Tokenize(arguments) => tokenize::run(arguments),
+            Command::Generate(arguments) => generate::run(arguments),
             Command::Ttft(arguments) => ttft::run(arguments),
             Command::TtftWorker(arguments) => ttft::run_worker(arguments),
             Command::Inspect(arguments) => inspect::run(arguments),

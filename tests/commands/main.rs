@@ -13,6 +13,7 @@ mod calibrate;
 mod command_line;
 mod compare;
 mod gate;
+mod generate;
 mod inspect;
 mod interrupted_runs;
 mod large_suite;
