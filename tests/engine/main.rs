@@ -3,6 +3,7 @@
 mod counting_device;
 mod device_model;
 mod device_path;
+mod fuzz_seeds;
 mod host_engine;
 mod host_matrix_library;
 mod host_model;
