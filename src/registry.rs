@@ -2,7 +2,7 @@
 
 use crate::attention::{AdvancePositions, AttentionDecode, AttentionPrefill, Rope};
 use crate::embedding::Embedding;
-use crate::matrix::{AddBias, Dequantise, MatrixProduct, MatrixVector, VendorMatrixProduct};
+use crate::matrix::{AddBias, Dequantise, MatrixFragment, MatrixProduct, MatrixVector, VendorMatrixProduct};
 use crate::mlp::{RmsNorm, SwiGlu};
 use crate::operation::Operation;
 use crate::sampler::{FUSED_SAMPLER, TOP_K_SAMPLING, TOP_P_SAMPLING, TopK};
@@ -32,6 +32,7 @@ pub const OPERATIONS: &[&dyn Operation] = &[
     &MatrixProduct,
     &VendorMatrixProduct,
     &AddBias,
+    &MatrixFragment,
     &Dequantise::Q8_0,
     &Dequantise::Q4_0,
     &Dequantise::Q4_K,

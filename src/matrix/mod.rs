@@ -2,6 +2,7 @@
 
 mod add_bias;
 mod dequantise;
+mod fragment;
 mod input_classes;
 mod product;
 mod random_blocks;
@@ -11,6 +12,7 @@ mod vendor_product;
 
 pub use add_bias::AddBias;
 pub use dequantise::Dequantise;
+pub use fragment::MatrixFragment;
 pub use product::MatrixProduct;
 pub use vector::MatrixVector;
 pub use vendor_product::VendorMatrixProduct;

@@ -84,6 +84,8 @@ fn parse_remarks(remarks: &str) -> Vec<Usage> {
         let (Some(kernel), Ok(number)) = (kernels.last_mut(), value.trim().parse::<u64>()) else { continue };
         match key {
             "VGPRs" => kernel.vector_registers = number,
+            // CDNA's accumulation registers, of the same file, start at a multiple of four.
+            "AGPRs" if number > 0 => kernel.vector_registers = kernel.vector_registers.next_multiple_of(4) + number,
             "SGPRs" | "TotalSGPRs" => kernel.scalar_registers = number,
             "ScratchSize [bytes/lane]" => kernel.scratch_bytes = number,
             "VGPRs Spill" | "SGPRs Spill" => kernel.spills += number,

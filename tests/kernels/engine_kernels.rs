@@ -38,6 +38,8 @@ const EDGES: &[&str] = &[
     "matrix_vector/f32/5x136/pad=1,offset=3/normal",
     "matrix_vector_q5_k/bf16/5x256/residual,pad=3,offset=1/normal",
     "matrix_product/bf16/65x33/outputs=65/normal",
+    "matrix_fragment/f16/80x16/denormals",
+    "matrix_fragment/bf16/80x16/infinities",
     // Misaligned rows over their own input; positions at the end of their range.
     "add_bias/bf16/5x136/pad=1,offset=1,in_place/normal",
     "advance_positions/f32/257x1/in_place/largest_finite",

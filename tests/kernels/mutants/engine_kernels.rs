@@ -99,6 +99,28 @@ pub const MUTANTS: &[Mutant] = &[
         expects: "wrong y: ",
     },
     Mutant {
+        mistake: "a fragment's elements are taken for other rows",
+        file: "include/matrix_fragment_plain.h",
+        replacements: &[(
+            "lane_index() / 4 + slot * 8 : lane_index() % 16",
+            "lane_index() / 4 + slot * 8 : lane_index() / 4",
+        )],
+        case: "matrix_fragment/bf16/16x16/normal",
+        wave: "64",
+        expects: "wrong product: ",
+    },
+    Mutant {
+        mistake: "an operand made from an accumulator has its pairs the other way round",
+        file: "include/matrix_fragment_plain.h",
+        replacements: &[(
+            "pack_halves(storage_bits(sum.value[2 * i], T{}), storage_bits(sum.value[2 * i + 1], T{}))",
+            "pack_halves(storage_bits(sum.value[2 * i + 1], T{}), storage_bits(sum.value[2 * i], T{}))",
+        )],
+        case: "matrix_fragment/f16/16x16/normal",
+        wave: "32",
+        expects: "wrong converted: ",
+    },
+    Mutant {
         mistake: "the sum of weights is not rescaled",
         file: "attention/attention_prefill.hip",
         replacements: &[("        rows.sum[i] *= factor;\n", "")],

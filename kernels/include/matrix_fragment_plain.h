@@ -1,0 +1,131 @@
+// Matrix fragments where there are no matrix cores, and on the host: f32 fused multiply-adds, with the operands exchanged
+// through shared memory. Waves of 32 have the layout of NVIDIA's mma.m16n8k16, two rows for each lane, and waves of 64 that
+// of AMD's MFMA, one row: the emulator runs kernels with both kinds.
+#pragma once
+
+constexpr uint32_t OPERAND_WORDS = 4, MOST_ELEMENTS = 8, MOST_SLOTS = 2;
+
+struct Operand {
+    uint32_t words[OPERAND_WORDS];
+};
+struct Accumulator {
+    float value[MOST_ELEMENTS];
+};
+
+#if defined(__GFX9__)
+HG_DEVICE uint32_t fragment_lanes() { return 64; }
+#elif defined(__AMDGCN__) || defined(__CUDA_ARCH__)
+HG_DEVICE uint32_t fragment_lanes() { return 32; }
+#else
+HG_DEVICE uint32_t fragment_lanes() { return wave_size(); }
+#endif
+
+HG_DEVICE uint32_t row_slots() { return fragment_lanes() == 32 ? 2 : 1; }
+HG_DEVICE uint32_t accumulator_elements() { return 4 * row_slots(); }
+HG_DEVICE uint32_t operand_words() { return fragment_lanes() == 32 ? 4 : 2; }
+HG_DEVICE uint32_t element_slot(uint32_t i) { return fragment_lanes() == 32 ? i / 2 % 2 : 0; }
+HG_DEVICE uint32_t element_column(uint32_t i) {
+    return fragment_lanes() == 32 ? i / 4 * 8 + lane_index() % 4 * 2 + i % 2 : lane_index() / 16 * 4 + i;
+}
+HG_DEVICE uint32_t slot_row(uint32_t slot) {
+    return fragment_lanes() == 32 ? lane_index() / 4 + slot * 8 : lane_index() % 16;
+}
+// The element in a lane's n-th column, of four, on one of its rows.
+HG_DEVICE uint32_t element_at(uint32_t n, uint32_t slot) {
+    return fragment_lanes() == 32 ? n / 2 * 4 + slot * 2 + n % 2 : n;
+}
+// Where the pair of elements of an operand's word is: its row, and half of its first k.
+HG_DEVICE uint32_t left_row(uint32_t i) { return fragment_lanes() == 32 ? lane_index() / 4 + i % 2 * 8 : lane_index() % 16; }
+HG_DEVICE uint32_t left_pair(uint32_t i) {
+    return fragment_lanes() == 32 ? lane_index() % 4 + i / 2 * 4 : lane_index() / 16 * 2 + i;
+}
+HG_DEVICE uint32_t right_row(uint32_t i) { return fragment_lanes() == 32 ? lane_index() / 4 + i / 2 * 8 : lane_index() % 16; }
+HG_DEVICE uint32_t right_pair(uint32_t i) {
+    return fragment_lanes() == 32 ? lane_index() % 4 + i % 2 * 4 : lane_index() / 16 * 2 + i;
+}
+
+template <typename Operator>
+HG_DEVICE float reduce_row(float value) {
+    const uint32_t first = fragment_lanes() == 32 ? 1 : 16;
+    value = Operator::combine(value, wave_shuffle_xor(value, first));
+    return Operator::combine(value, wave_shuffle_xor(value, 2 * first));
+}
+
+HG_DEVICE uint32_t load_pair(const void* address) { return *reinterpret_cast<const uint32_t*>(address); }
+
+template <typename T>
+HG_DEVICE Operand load_left(const T* tile, uint32_t stride) {
+    Operand operand;
+    HG_UNROLL
+    for (uint32_t i = 0; i < operand_words(); i++) operand.words[i] = load_pair(tile + left_row(i) * stride + 2 * left_pair(i));
+    return operand;
+}
+template <typename T>
+HG_DEVICE Operand load_right(const T* tile, uint32_t stride) {
+    Operand operand;
+    HG_UNROLL
+    for (uint32_t i = 0; i < operand_words(); i++) {
+        operand.words[i] = load_pair(tile + right_row(i) * stride + 2 * right_pair(i));
+    }
+    return operand;
+}
+template <typename T>
+HG_DEVICE Operand load_right_transposed(const T* tile, uint32_t stride) {
+    Operand operand;
+    HG_UNROLL
+    for (uint32_t i = 0; i < operand_words(); i++) {
+        const T* pair = tile + 2 * right_pair(i) * stride + right_row(i);
+        operand.words[i] = pack_halves(pair[0].bits, pair[stride].bits);
+    }
+    return operand;
+}
+
+template <typename T>
+HG_DEVICE Operand round_to_left(Accumulator& sum) {
+    Operand left;
+    HG_UNROLL
+    for (uint32_t i = 0; i < operand_words(); i++) {
+        left.words[i] = pack_halves(storage_bits(sum.value[2 * i], T{}), storage_bits(sum.value[2 * i + 1], T{}));
+        sum.value[2 * i] = low_half<T>(left.words[i]);
+        sum.value[2 * i + 1] = high_half<T>(left.words[i]);
+    }
+    return left;
+}
+
+template <typename T>
+HG_DEVICE void multiply_add(Accumulator& sum, const Operand& left, const Operand& right) {
+    // Eight words a row, 32 rows a wave, 8 waves of 32 or 4 of 64.
+    constexpr uint32_t ROW = FRAGMENT_EDGE / 2, SIDE = FRAGMENT_EDGE * ROW;
+    HG_SHARED(Words16, fragment_exchange, 8 * 2 * SIDE / 4);
+    uint32_t* lefts = reinterpret_cast<uint32_t*>(fragment_exchange) + threadIdx.x / fragment_lanes() * 2 * SIDE;
+    uint32_t* rights = lefts + SIDE;
+    HG_UNROLL
+    for (uint32_t i = 0; i < operand_words(); i++) {
+        lefts[left_row(i) * ROW + left_pair(i)] = left.words[i];
+        rights[right_row(i) * ROW + right_pair(i)] = right.words[i];
+    }
+    wave_barrier();
+    // Half of the products at a time, and not unrolled, to save registers.
+    HG_NO_UNROLL
+    for (uint32_t half = 0; half < 2; half++) {
+        const T* left_half = reinterpret_cast<const T*>(lefts + half * ROW / 2);
+        const T* right_half = reinterpret_cast<const T*>(rights + half * ROW / 2);
+        Vector16<T> rows[MOST_SLOTS];
+        HG_UNROLL
+        for (uint32_t slot = 0; slot < row_slots(); slot++) rows[slot] = load_vector(left_half + slot_row(slot) * FRAGMENT_EDGE);
+        HG_UNROLL
+        for (uint32_t n = 0; n < 4; n++) {
+            const Vector16<T> column = load_vector(right_half + element_column(element_at(n, 0)) * FRAGMENT_EDGE);
+            HG_UNROLL
+            for (uint32_t slot = 0; slot < row_slots(); slot++) {
+                float dot = sum.value[element_at(n, slot)];
+                HG_UNROLL
+                for (uint32_t k = 0; k < Vector16<T>::COUNT; k++) {
+                    dot = fused_multiply_add(get_element(rows[slot], k), get_element(column, k), dot);
+                }
+                sum.value[element_at(n, slot)] = dot;
+            }
+        }
+    }
+    wave_barrier();
+}
