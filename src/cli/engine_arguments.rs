@@ -23,7 +23,7 @@ use super::failure::{Failure, OrExit};
 #[derive(Args, Clone, Debug)]
 pub struct ModelArguments {
     /// A .gguf file (any part of several), or a directory with config.json and safetensors
-    #[arg(long, value_name = "PATH", required_unless_present = "synthetic", conflicts_with = "synthetic")]
+    #[arg(long, value_name = "PATH", conflicts_with = "synthetic")]
     pub model: Option<PathBuf>,
 
     /// Made-up weights of a published shape, so that no download is needed: llama-3.2-1b, llama-3.2-3b, llama-3-8b,
@@ -71,7 +71,9 @@ impl ModelArguments {
                 stages,
             });
         }
-        let Some(path) = &self.model else { return Err(Failure::usage("name a --model or a --synthetic one")) };
+        let Some(path) = &self.model else {
+            return Err(Failure::usage("there is no model; give --model PATH or --synthetic NAME"));
+        };
         let source = ModelSource::File(ModelFile::open(path).or_exit(Exit::Usage)?);
         let (tokenizer, no_tokenizer) = match Tokenizer::open(path) {
             Ok(tokenizer) => (Some(tokenizer), None),

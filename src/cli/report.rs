@@ -3,6 +3,7 @@
 use std::path::{Path, PathBuf};
 
 use clap::Args;
+use hipgauge::report::ttft::{TtftOverlay, TtftReport, draw_ttft_overlay, draw_ttft_report, read_ttft_run};
 use hipgauge::report::{Overlay, Report, ReportError, RunDirectory, draw_overlay, draw_report, draw_report_with};
 
 use super::exit_code::Exit;
@@ -14,6 +15,7 @@ Examples:
   hipgauge report reports/20261123-204500-hip0                       draw its report again
   hipgauge report RUN --samples 'rms_norm/bf16/16x4096/normal'       with every raw sample of that case
   hipgauge report reports/BEFORE reports/AFTER --out reports/both    both over each other, on one page
+  hipgauge report reports/OURS reports/SERVER                        two runs of `hipgauge ttft`, ours and a server's
 ";
 
 #[derive(Args, Debug)]
@@ -39,6 +41,13 @@ pub fn run(arguments: &Arguments) -> CommandResult {
             "--out is for a page over several runs; the report of one run is drawn in its own directory",
         )),
         [run] => {
+            if let Some(report) = draw_ttft_report(run).map_err(failure)? {
+                if !arguments.samples.is_empty() {
+                    return Err(Failure::usage("--samples draws a case of a run that times kernels; leave it out"));
+                }
+                print_ttft(&report, &mut stdout)?;
+                return Ok(Exit::Good);
+            }
             let report = draw_report_with(run, &arguments.samples).map_err(failure)?;
             print(&report, &mut stdout)?;
             Ok(Exit::Good)
@@ -49,7 +58,11 @@ pub fn run(arguments: &Arguments) -> CommandResult {
         runs => {
             let out = arguments.out.clone();
             let out = out.unwrap_or_else(|| RunDirectory::fresh_path(Path::new("reports"), "overlay"));
-            print_overlay(&draw_overlay(runs, &out).map_err(failure)?, &mut stdout)?;
+            if read_ttft_run(&runs[0]).map_err(failure)?.is_some() {
+                print_ttft_overlay(&draw_ttft_overlay(runs, &out).map_err(failure)?, &mut stdout)?;
+            } else {
+                print_overlay(&draw_overlay(runs, &out).map_err(failure)?, &mut stdout)?;
+            }
             Ok(Exit::Good)
         }
     }
@@ -67,6 +80,27 @@ fn print_overlay(overlay: &Overlay, stdout: &mut Stdout) -> Result<(), Failure> 
     let shared = overlay.ratios.len();
     let line = format!("{shared} ratios over {}, and no verdict: that is `hipgauge compare`", overlay.runs[0].letter);
     stdout.line(line).or_exit(Exit::HarnessFault)?;
+    stdout.line(format!("report: {}", overlay.page.display())).or_exit(Exit::HarnessFault)
+}
+
+/// Warnings, the headline of a TTFT run, and where its report is.
+pub fn print_ttft(report: &TtftReport, stdout: &mut Stdout) -> Result<(), Failure> {
+    for warning in &report.run.warnings {
+        stdout.line(format!("{} {warning}", styled(NOTE, "warning:"))).or_exit(Exit::HarnessFault)?;
+    }
+    let style = if report.good { GOOD } else { BAD };
+    stdout.line(styled(style, &report.headline)).or_exit(Exit::HarnessFault)?;
+    stdout.line(format!("report: {}", report.page.display())).or_exit(Exit::HarnessFault)
+}
+
+fn print_ttft_overlay(overlay: &TtftOverlay, stdout: &mut Stdout) -> Result<(), Failure> {
+    for note in &overlay.notes {
+        stdout.line(format!("{} {note}", styled(NOTE, "warning:"))).or_exit(Exit::HarnessFault)?;
+    }
+    for (name, headline) in &overlay.runs {
+        stdout.line(format!("{name}: {headline}")).or_exit(Exit::HarnessFault)?;
+    }
+    stdout.line("no verdict: that is `hipgauge compare`").or_exit(Exit::HarnessFault)?;
     stdout.line(format!("report: {}", overlay.page.display())).or_exit(Exit::HarnessFault)
 }
 

@@ -19,6 +19,7 @@ mod run_directory;
 mod run_record;
 mod sample_digest;
 mod stored_samples;
+mod trace;
 pub mod ttft;
 mod utc_time;
 

@@ -2,6 +2,7 @@
 
 use std::io;
 
+use super::server::ServerError;
 use crate::engine::EngineError;
 use crate::engine::tokenizer::TokenizerError;
 
@@ -13,6 +14,9 @@ pub enum TtftError {
 
     #[error(transparent)]
     Tokenizer(#[from] TokenizerError),
+
+    #[error(transparent)]
+    Server(#[from] ServerError),
 
     #[error("the process of {request} did not start: {source}; is {program} a hipgauge that can be run?")]
     NotStarted { request: String, program: String, source: io::Error },

@@ -34,7 +34,8 @@ pub struct Limits<'a> {
 }
 
 impl Limits<'_> {
-    fn reached(&self) -> Option<Ending> {
+    /// Whether it is time to end, and how.
+    pub(super) fn reached(&self) -> Option<Ending> {
         if self.stop.load(Ordering::Relaxed) {
             return Some(Ending::Interrupted);
         }

@@ -12,6 +12,7 @@ mod process;
 mod prompts;
 mod request;
 mod rows;
+pub mod server;
 mod stages;
 mod summary;
 

@@ -35,6 +35,7 @@ pub struct TtftRow {
     pub sample_ms: Option<f64>,
     pub token_to_host_ms: Option<f64>,
     pub detokenize_ms: Option<f64>,
+    pub server_ms: Option<f64>,
     /// `total_ms` less all stages.
     pub unattributed_ms: f64,
     /// From the first token ids on the host to the second ones.
@@ -93,6 +94,7 @@ impl TtftRow {
             sample_ms: milliseconds(Stage::Sample),
             token_to_host_ms: milliseconds(Stage::TokenToHost),
             detokenize_ms: milliseconds(Stage::Detokenize),
+            server_ms: milliseconds(Stage::Server),
             unattributed_ms: 0.0,
             second_token_ms: steps.first().map(|seconds| seconds * 1e3),
             decode_step_median_ms: median(&later).map(|seconds| seconds * 1e3),
@@ -120,6 +122,7 @@ impl TtftRow {
             Stage::Sample => self.sample_ms,
             Stage::TokenToHost => self.token_to_host_ms,
             Stage::Detokenize => self.detokenize_ms,
+            Stage::Server => self.server_ms,
         }
     }
 
@@ -176,6 +179,7 @@ pub struct SummaryRow {
     pub sample_ms: Option<f64>,
     pub token_to_host_ms: Option<f64>,
     pub detokenize_ms: Option<f64>,
+    pub server_ms: Option<f64>,
     pub unattributed_ms: f64,
     /// Median of the requests' shares of their totals, 0 to 1.
     pub unattributed_share: f64,
@@ -196,6 +200,28 @@ pub struct SummaryRow {
     pub weight_read_floor_share: Option<f64>,
     /// Weight-read floor over the median step.
     pub decode_floor_share: Option<f64>,
+}
+
+impl SummaryRow {
+    /// The median of a stage.
+    pub fn stage_ms(&self, stage: Stage) -> Option<f64> {
+        match stage {
+            Stage::ProcessStart => self.process_start_ms,
+            Stage::DeviceInit => self.device_init_ms,
+            Stage::ModuleLoad => self.module_load_ms,
+            Stage::FileOpen => self.file_open_ms,
+            Stage::WeightsMade => self.weights_made_ms,
+            Stage::WeightsToDevice => self.weights_to_device_ms,
+            Stage::Tokenize => self.tokenize_ms,
+            Stage::PromptToDevice => self.prompt_to_device_ms,
+            Stage::Prefill => self.prefill_ms,
+            Stage::LmHead => self.lm_head_ms,
+            Stage::Sample => self.sample_ms,
+            Stage::TokenToHost => self.token_to_host_ms,
+            Stage::Detokenize => self.detokenize_ms,
+            Stage::Server => self.server_ms,
+        }
+    }
 }
 
 /// Which pass an operation was timed in.

@@ -23,9 +23,11 @@ pub enum Stage {
     Sample,
     TokenToHost,
     Detokenize,
+    /// Of a server: from the request to the first text, whatever it does in between.
+    Server,
 }
 
-const COUNT: usize = 13;
+const COUNT: usize = 14;
 
 impl Stage {
     pub const ALL: [Stage; COUNT] = [
@@ -42,6 +44,7 @@ impl Stage {
         Stage::Sample,
         Stage::TokenToHost,
         Stage::Detokenize,
+        Stage::Server,
     ];
 
     /// Its column is this with `_ms`.
@@ -60,6 +63,29 @@ impl Stage {
             Stage::Sample => "sample",
             Stage::TokenToHost => "token_to_host",
             Stage::Detokenize => "detokenize",
+            Stage::Server => "server",
+        }
+    }
+}
+
+impl Stage {
+    /// Its name for people.
+    pub const fn title(self) -> &'static str {
+        match self {
+            Stage::ProcessStart => "Process start",
+            Stage::DeviceInit => "Device init",
+            Stage::ModuleLoad => "Module load",
+            Stage::FileOpen => "File open",
+            Stage::WeightsMade => "Weights made",
+            Stage::WeightsToDevice => "Weights to device",
+            Stage::Tokenize => "Tokenize",
+            Stage::PromptToDevice => "Prompt to device",
+            Stage::Prefill => "Prefill",
+            Stage::LmHead => "LM head",
+            Stage::Sample => "Sample",
+            Stage::TokenToHost => "Token to host",
+            Stage::Detokenize => "Detokenize",
+            Stage::Server => "Server",
         }
     }
 }

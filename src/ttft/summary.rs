@@ -64,6 +64,7 @@ fn summary(kind: Kind, rows: &[TtftRow], steps: &[DecodeRow], floors: &Floors) -
         sample_ms: stage(Stage::Sample),
         token_to_host_ms: stage(Stage::TokenToHost),
         detokenize_ms: stage(Stage::Detokenize),
+        server_ms: stage(Stage::Server),
         unattributed_ms: middle(&|row| Some(row.unattributed_ms)).unwrap_or(f64::NAN),
         unattributed_share: middle(&|row| Some(row.unattributed_share())).unwrap_or(f64::NAN),
         prefill_tokens_per_second: f64::from(prompt_tokens) * f64::from(batch) / p50 * 1e3,

@@ -27,4 +27,5 @@ mod time_budget;
 mod tokenize;
 mod trend;
 mod ttft;
+mod ttft_server;
 mod verify;

@@ -10,6 +10,8 @@ use hipgauge::ttft::{Plan, TtftMode};
 use crate::cli::engine_arguments::{ModelArguments, Place, PlaceArguments};
 use crate::cli::failure::Failure;
 
+use super::server::ServerArguments;
+
 const EXAMPLES: &str = "\
 TTFT is the time from a request's acceptance to its first sampled token id on the host. Each stage has a column, and what
 no stage accounts for is printed: more than 5 % of the total is a warning, more than 15 % ends with 125. The modes are
@@ -20,6 +22,7 @@ Examples:
   hipgauge ttft --synthetic llama-3.2-1b --device hip:0
   hipgauge ttft --model Llama-3.2-1B/ --device cuda:0 --prompt-len 32,512,8192 --mode cold,warm,steady --check
   hipgauge ttft --model qwen2.5-0.5b-q8_0.gguf --device host --prompt-len 32,128 --decode 16
+  hipgauge ttft --url http://localhost:8000/v1 --model-name meta-llama/Llama-3.2-1B --prompt-len 32,512
 ";
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
@@ -40,6 +43,9 @@ pub struct Arguments {
 
     #[command(flatten)]
     pub place: PlaceArguments,
+
+    #[command(flatten)]
+    pub server: ServerArguments,
 
     /// Tokens of a prompt [default: 32,128,512,2048,8192, on host 32,64,128,256; none beyond the model's positions]
     #[arg(long = "prompt-len", value_name = "N,…", value_delimiter = ',', help_heading = "Requests")]
@@ -105,12 +111,28 @@ const ON_GPU: Defaults = Defaults { lengths: &[32, 128, 512, 2048, 8192], repeat
 const ON_HOST: Defaults = Defaults { lengths: &[32, 64, 128, 256], repeats: 5, decode: 8, warm_up: 1 };
 
 impl Arguments {
+    /// The requests to a server, whose model is not known here.
+    pub fn plan_of_server(&self) -> Result<Plan, Failure> {
+        if self.modes != [ModeName::Steady] {
+            return Err(Failure::usage(
+                "a server is always running: its requests are `steady`; leave out --mode, or give --mode steady",
+            ));
+        }
+        if self.batches != [1] {
+            return Err(Failure::usage("a server is asked one request at a time; leave out --batch"));
+        }
+        self.plan_with(&ON_GPU, usize::MAX)
+    }
+
     /// The requests, for a model of so many positions. What does not fit it is refused; a default that does not is left out.
     pub fn plan(&self, place: &Place, context_length: usize) -> Result<Plan, Failure> {
-        let defaults = match place {
-            Place::Native => ON_HOST,
-            Place::Device(_) => ON_GPU,
-        };
+        match place {
+            Place::Native => self.plan_with(&ON_HOST, context_length),
+            Place::Device(_) => self.plan_with(&ON_GPU, context_length),
+        }
+    }
+
+    fn plan_with(&self, defaults: &Defaults, context_length: usize) -> Result<Plan, Failure> {
         let mut lengths = self.lengths.clone();
         if lengths.is_empty() {
             lengths = defaults.lengths.iter().copied().filter(|length| *length <= context_length).collect();

@@ -6,7 +6,7 @@ use std::time::Instant;
 
 use hipgauge::engine::host_model::HostModel;
 use hipgauge::engine::{Capacity, Engine, ModelSource};
-use hipgauge::report::ttft::{CheckRecord, ModelRecord, TtftDirectory, TtftRecord};
+use hipgauge::report::ttft::{CheckRecord, ModelRecord, TtftDirectory, TtftRecord, draw_ttft_report};
 use hipgauge::report::{Build, RunDirectory, RunStatus};
 use hipgauge::ttft::{
     CheckOutcome, Ending, Limits, OperationRow, Plan, PlannedRequest, Request, StageTimes, TtftError, TtftMode,
@@ -21,7 +21,7 @@ use crate::cli::{interrupt, report};
 
 use super::arguments::Arguments;
 use super::printer::{Outcome, Printer};
-use super::{floors, worker};
+use super::{floors, server, worker};
 
 /// Where runs go that are not told where.
 const REPORTS: &str = "reports";
@@ -30,6 +30,9 @@ const REPORTS: &str = "reports";
 const CHECK_REPETITION: usize = Plan::MOST_REPEATS;
 
 pub fn run(arguments: &Arguments) -> CommandResult {
+    if let Some(url) = &arguments.server.url {
+        return server::run(arguments, url);
+    }
     let stop = interrupt::watch()?;
     let started = Instant::now();
     let limits = Limits { stop, deadline: arguments.time_limit.map(|limit| started + limit) };
@@ -209,12 +212,15 @@ fn profiles(engine: &mut dyn Engine, plan: &Plan, stop: &AtomicBool) -> Result<V
 }
 
 /// Writes and prints what the requests amount to, whatever ended them.
-fn finish(printer: Printer, path: &Path, ending: Ending, operations: Vec<OperationRow>) -> CommandResult {
+pub fn finish(printer: Printer, path: &Path, ending: Ending, operations: Vec<OperationRow>) -> CommandResult {
     let summaries = summarise(printer.requests(), printer.steps(), &printer.record().floors);
     let fitted = fits(&summaries);
     let (record, mut stdout) = printer.finish(ending, &summaries, &fitted, &operations).map_err(report::failure)?;
     let outcome = Outcome { record: &record, summaries: &summaries, fits: &fitted, ending, operations: &operations };
-    outcome.print(path, &mut stdout).or_exit(Exit::HarnessFault)?;
+    outcome.print(&mut stdout).or_exit(Exit::HarnessFault)?;
+    if let Some(report) = draw_ttft_report(path).map_err(report::failure)? {
+        report::print_ttft(&report, &mut stdout)?;
+    }
     Ok(outcome.exit())
 }
 
@@ -227,6 +233,7 @@ pub fn status(ending: Ending) -> RunStatus {
 pub fn ttft_failure(error: TtftError) -> Failure {
     match error {
         TtftError::Engine(error) => engine_failure(error),
+        TtftError::Server(error) => Failure::new(server::exit_of(&error), error),
         TtftError::Tokenizer(_) | TtftError::Sink(_) => Failure::new(Exit::Usage, error),
         TtftError::NotStarted { .. } | TtftError::Ended { .. } => Failure::new(Exit::NotReproducible, error),
     }

@@ -4,6 +4,7 @@ mod arguments;
 mod command;
 mod floors;
 mod printer;
+mod server;
 mod worker;
 
 pub use arguments::Arguments;

@@ -2,13 +2,13 @@
 
 use std::collections::BTreeMap;
 use std::io;
-use std::path::Path;
 use std::time::Instant;
 
 use comfy_table::{CellAlignment, Table, presets};
 use hipgauge::progress::{Estimator, Part};
 use hipgauge::report::ReportError;
 use hipgauge::report::ttft::{CheckRecord, TtftDirectory, TtftRecord};
+use hipgauge::ttft::server::ServerRow;
 use hipgauge::ttft::{
     DecodeRow, Ending, FitRow, MOST_UNATTRIBUTED, OperationRow, Phase, PlannedRequest, SummaryRow, TtftMode, TtftRow,
     TtftSink, WARNED_UNATTRIBUTED,
@@ -50,6 +50,12 @@ impl Printer {
         let estimator = Estimator::new(all.iter().map(|request| part(&kinds, request)));
         let mut stdout = Stdout::new();
         let TtftRecord { model, engine, .. } = &directory.record;
+        if engine.path == "server" {
+            stdout.line(format!("{} of the server {}", styled(STRONG, &model.name), engine.device))?;
+            let progress = ProgressLine::new("measuring", all.len(), false);
+            let (requests, steps) = (Vec::new(), Vec::new());
+            return Ok(Self { requests, steps, progress, estimator, kinds, begun: None, stdout, directory });
+        }
         stdout.line(format!(
             "{}: {}, {:.1} million parameters, on {} ({} path, {}, matrix products by {})",
             styled(STRONG, &model.name),
@@ -78,6 +84,13 @@ impl Printer {
 
     pub fn steps(&self) -> &[DecodeRow] {
         &self.steps
+    }
+
+    /// Keeps what a server said of the requests, and what a reader should know of that.
+    pub fn served(&mut self, rows: &[ServerRow], notes: Vec<String>) -> Result<(), ReportError> {
+        self.directory.served(rows)?;
+        self.directory.record.notes.extend(notes);
+        self.directory.write_record()
     }
 
     /// Keeps what the check saw.
@@ -159,7 +172,7 @@ impl Outcome<'_> {
         }
     }
 
-    pub fn print(&self, path: &Path, stdout: &mut Stdout) -> io::Result<()> {
+    pub fn print(&self, stdout: &mut Stdout) -> io::Result<()> {
         for mode in [TtftMode::Cold, TtftMode::Warm, TtftMode::Steady] {
             let rows: Vec<&SummaryRow> = self.summaries.iter().filter(|row| row.mode == mode).collect();
             if rows.is_empty() {
@@ -189,11 +202,14 @@ impl Outcome<'_> {
             Ending::Interrupted => stdout.line(styled(NOTE, "partial: stopped by Ctrl-C"))?,
             Ending::OutOfTime => stdout.line(styled(NOTE, "partial: the time limit was reached"))?,
         }
-        stdout.line(format!("run: {}", path.display()))
+        Ok(())
     }
 
     fn print_check(&self, stdout: &mut Stdout) -> io::Result<()> {
         let Some(check) = &self.record.check else {
+            if self.record.engine.path == "server" {
+                return Ok(());
+            }
             return stdout
                 .line(styled(FAINT, "tokens were not checked; --check holds them against the host's f32 reference"));
         };
@@ -269,6 +285,7 @@ fn first_token_table(rows: &[&SummaryRow]) -> Table {
         ("sample", Box::new(|row| row.sample_ms)),
         ("to host", Box::new(|row| row.token_to_host_ms)),
         ("text", Box::new(|row| row.detokenize_ms)),
+        ("server", Box::new(|row| row.server_ms)),
         ("unattributed", Box::new(|row| Some(row.unattributed_ms))),
     ];
     let columns: Vec<_> =

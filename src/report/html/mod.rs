@@ -16,3 +16,9 @@ mod verdicts;
 
 pub use overlay::render_overlay;
 pub use page::render_page;
+
+// For pages about what is no suite of cases.
+pub use figures::figures;
+pub use numbers::{bytes, grouped, percent, significant};
+pub use page::{Section, document, sections_of};
+pub use table::{Cell, Column, large_table, number, numbers, shares, small_table, word, words};

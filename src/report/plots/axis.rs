@@ -68,6 +68,11 @@ impl Axis {
         Self { scale: Scale::Linear, unit, low, high, ticks, decimals }
     }
 
+    /// The same axis with nothing written beside it.
+    pub fn without_ticks(self) -> Self {
+        Self { ticks: Vec::new(), ..self }
+    }
+
     /// Where `value` lies, 0 at the low end and 1 at the high one.
     pub fn share(&self, value: f64) -> f64 {
         match self.scale {

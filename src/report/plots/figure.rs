@@ -9,16 +9,20 @@ pub enum FigureGroup {
     Roofline,
     Distribution,
     Overlay,
+    FirstToken,
+    FirstTokenParts,
 }
 
 impl FigureGroup {
-    pub const ALL: [FigureGroup; 6] = [
+    pub const ALL: [FigureGroup; 8] = [
         FigureGroup::Operation,
         FigureGroup::HeatMap,
         FigureGroup::ColdHot,
         FigureGroup::Roofline,
         FigureGroup::Distribution,
         FigureGroup::Overlay,
+        FigureGroup::FirstToken,
+        FigureGroup::FirstTokenParts,
     ];
 
     /// A heading over the figures of this kind.
@@ -30,6 +34,8 @@ impl FigureGroup {
             FigureGroup::Roofline => "Roofline",
             FigureGroup::Distribution => "Raw samples",
             FigureGroup::Overlay => "Runs over each other",
+            FigureGroup::FirstToken => "By length of the prompt",
+            FigureGroup::FirstTokenParts => "Where the time goes",
         }
     }
 }

@@ -2,6 +2,7 @@
 
 mod axis;
 mod by_size;
+mod by_tokens;
 mod canvas;
 mod cold_hot;
 mod distribution;
@@ -20,6 +21,7 @@ mod pen;
 mod roofline;
 mod run_figures;
 mod series;
+mod stacked_bars;
 mod variants;
 
 #[cfg(test)]
@@ -31,8 +33,10 @@ pub use run_figures::draw_figures;
 
 // For pictures of what is no single run.
 pub(crate) use axis::{Axis, Unit};
+pub(crate) use by_tokens::{ByTokens, Curve, CurvePoint, Floor};
 pub(crate) use canvas::{AnyPicture, Picture, WIDTH};
 pub(crate) use file_name::file_name;
 pub(crate) use frame::{Frame, Names, Region};
 pub(crate) use palette::{FAINT, INK, look};
 pub(crate) use pen::{Drawn, Hang, Pen, Stroke};
+pub(crate) use stacked_bars::{Bar, Part, StackedBars};

@@ -7,6 +7,7 @@ use std::path::{Path, PathBuf};
 use crate::report::csv_file::{CsvFile, read_csv};
 use crate::report::run_directory::RUN_JSON;
 use crate::report::{ReportError, RunStatus, UtcTime};
+use crate::ttft::server::ServerRow;
 use crate::ttft::{DecodeRow, FitRow, OperationRow, SummaryRow, TtftRow};
 
 use super::record::{KIND, TtftRecord};
@@ -16,19 +17,23 @@ pub const TTFT_DECODE: &str = "ttft_decode.csv";
 pub const TTFT_SUMMARY: &str = "ttft_summary.csv";
 pub const TTFT_FIT: &str = "ttft_fit.csv";
 pub const TTFT_OPERATIONS: &str = "ttft_operations.csv";
+/// Only of runs that asked a server.
+pub const TTFT_SERVER: &str = "ttft_server.csv";
 
 const REQUEST_COLUMNS: &str = "mode,prompt_tokens,batch,repetition,validity,ttft_ms,total_ms,process_start_ms,\
     device_init_ms,module_load_ms,file_open_ms,weights_made_ms,weights_to_device_ms,tokenize_ms,prompt_to_device_ms,\
-    prefill_ms,lm_head_ms,sample_ms,token_to_host_ms,detokenize_ms,unattributed_ms,second_token_ms,\
+    prefill_ms,lm_head_ms,sample_ms,token_to_host_ms,detokenize_ms,server_ms,unattributed_ms,second_token_ms,\
     decode_step_median_ms,decode_tokens,prompt_sha256,first_tokens";
 const DECODE_COLUMNS: &str = "mode,prompt_tokens,batch,repetition,token,step_ms";
 const SUMMARY_COLUMNS: &str = "mode,prompt_tokens,batch,requests,validity,ttft_min_ms,ttft_p50_ms,ttft_p90_ms,\
     ttft_p95_ms,ttft_p99_ms,ttft_max_ms,process_start_ms,device_init_ms,module_load_ms,file_open_ms,weights_made_ms,\
     weights_to_device_ms,tokenize_ms,prompt_to_device_ms,prefill_ms,lm_head_ms,sample_ms,token_to_host_ms,\
-    detokenize_ms,unattributed_ms,unattributed_share,prefill_tokens_per_second,second_token_ms,decode_step_p50_ms,\
+    detokenize_ms,server_ms,unattributed_ms,unattributed_share,prefill_tokens_per_second,second_token_ms,decode_step_p50_ms,\
     decode_step_p95_ms,decode_tokens_per_second,flop_floor_ms,flop_floor_share,weight_read_floor_ms,\
     weight_read_floor_share,decode_floor_share";
 const FIT_COLUMNS: &str = "mode,batch,lengths,fixed_ms,per_token_ms,per_token_squared_ms,relative_residual";
+const SERVER_COLUMNS: &str = "mode,prompt_tokens,batch,repetition,counted_prompt_tokens,counted_answer_tokens,cached_tokens,\
+    pieces,finish_reason,text_sha256";
 const OPERATION_COLUMNS: &str = "phase,prompt_tokens,batch,layer,operation,start_ms,duration_ms,share";
 
 /// Has every request on disk before the next one. A directory that is dropped without `finish` stays a run that was cut
@@ -66,6 +71,11 @@ impl TtftDirectory {
     pub fn request(&mut self, row: &TtftRow, steps: &[DecodeRow]) -> io::Result<()> {
         self.requests.append(row)?;
         steps.iter().try_for_each(|step| self.decode.append(step))
+    }
+
+    /// Keeps what a server said of the requests.
+    pub fn served(&self, rows: &[ServerRow]) -> Result<(), ReportError> {
+        self.write_rows(TTFT_SERVER, SERVER_COLUMNS, rows)
     }
 
     /// Writes what was computed from the requests, and how the run ended.
