@@ -22,7 +22,10 @@ const LAYERS: &[(&str, &[&str])] = &[
     ("report", &["backend", "engine", "operation", "profiling", "sweep", "tensor", "ttft", "verify"]),
     ("engine", &["attention", "backend", "embedding", "matrix", "mlp", "operation", "profiling", "sampler", "tensor"]),
     ("ttft", &["backend", "engine", "matrix", "operation", "profiling", "tensor"]),
-    ("regression", &["backend", "operation", "profiling", "registry", "report", "suite", "sweep", "tensor", "verify"]),
+    (
+        "regression",
+        &["backend", "operation", "profiling", "registry", "report", "suite", "sweep", "tensor", "ttft", "verify"],
+    ),
 ];
 
 /// The longest file that still holds one idea.

@@ -12,6 +12,7 @@ use hipgauge::regression::live::{LiveRecord, Place};
 use hipgauge::report::RunData;
 
 use super::arguments::{CommitArguments, DeviceArguments, ModeName, SelectionArguments, ThresholdArguments};
+use super::compare_first_token;
 use super::comparison_printer::{print_agreement, print_comparison};
 use super::exit_code::Exit;
 use super::failure::{CommandResult, Failure, OrExit};
@@ -26,6 +27,8 @@ commit:, kernels: or program: in front of it says which. Two runs are compared b
 now, in turns on one device (A B B A ...), each in a process of its own: the cases of --suite or --case, right first,
 then how fast. Of a commit its kernels are measured by this program, from a private copy; with --build its own program.
 Nothing in the checkout is touched. Code that is identical on both sides is SAME without being measured.
+Two runs of `hipgauge ttft` get a verdict on each time to first token, and a table of which operation's change explains
+which part of it.
 
 Verdicts: SLOWER and FASTER are clear of noise and larger than what matters; SAME is within it; AMBIGUOUS lies
 between; UNDERPOWERED could not have told. docs/methodology.md explains the rules, and --format json every code.
@@ -39,12 +42,13 @@ Examples:
   hipgauge compare reports/before reports/after --all --out comparison
   hipgauge compare reports/before reports/after --format markdown >> \"$GITHUB_STEP_SUMMARY\"
   hipgauge compare reports/one reports/two --agreement     do two runs of one program agree?
+  hipgauge compare reports/ttft-before reports/ttft-after  which kernel made the first token slower?
   hipgauge compare main HEAD --suite quick --device hip:0
   hipgauge compare v1.2 kernels:kernels --op rms_norm      a tag against the kernels as they lie here
   hipgauge compare v1.2 HEAD --build 'cargo build --release' --program target/release/hipgauge";
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
-enum Format {
+pub enum Format {
     /// Tables for people
     Human,
     /// One object with everything
@@ -79,7 +83,7 @@ pub struct Arguments {
     #[arg(long, value_name = "FORMAT", default_value = "human")]
     format: Format,
 
-    /// Also write comparison.csv, .json, .md and .html into this folder
+    /// Also write comparison.csv, .json, .md and .html into this folder; of TTFT runs first_token.csv, .json and .md
     #[arg(long, value_name = "DIR")]
     out: Option<PathBuf>,
 
@@ -105,6 +109,12 @@ pub fn run(arguments: &Arguments) -> CommandResult {
     let sides = [read(&arguments.base)?, read(&arguments.candidate)?];
     if let [Place::Run(base), Place::Run(candidate)] = &sides {
         arguments.refuse_measuring()?;
+        if let Some(runs) = compare_first_token::load_both(base, candidate)? {
+            if arguments.agreement {
+                return Err(Failure::usage("--agreement is of runs that time kernels; leave it out"));
+            }
+            return compare_first_token::run(&runs, &arguments.thresholds, arguments.format, arguments.out.as_deref());
+        }
         let comparison = compare(&load(base)?, &load(candidate)?, &arguments.thresholds)?;
         return show(arguments, &comparison, exit_of(comparison.conclusion(arguments.thresholds.strict)));
     }

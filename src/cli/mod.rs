@@ -11,6 +11,7 @@ mod budget_report;
 mod calibrate;
 mod calibration_printer;
 mod compare;
+mod compare_first_token;
 mod comparison_printer;
 mod devices;
 mod engine_arguments;

@@ -5,6 +5,7 @@ pub mod calibration;
 pub mod comparison;
 pub mod decision;
 pub mod detection;
+pub mod first_token;
 pub mod gate;
 pub mod grading;
 pub mod injection;
