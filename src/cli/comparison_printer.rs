@@ -138,5 +138,21 @@ fn print_rows(comparison: &Comparison, stdout: &mut Stdout) -> io::Result<()> {
     for column in table.column_iter_mut().skip(2) {
         column.set_cell_alignment(CellAlignment::Right);
     }
-    stdout.line(table)
+    stdout.line(table)?;
+    let Some(clock) = &comparison.agreement.in_clock else { return Ok(()) };
+    stdout.line(format!(
+        "measured core clock: the candidate's was {:.4} of the base's (median of {} cases); with that divided out:",
+        clock.ratio, clock.cases
+    ))?;
+    clock.rows.iter().try_for_each(|row| {
+        stdout.line(format!(
+            "  {} {}: {} of {} cases within 1 %, {} of the 95 % CI hold the other, largest {}",
+            row.operation,
+            row.mode,
+            per_cent(row.close_share()),
+            row.cases,
+            per_cent(row.covering_share()),
+            per_cent(Some(row.largest)),
+        ))
+    })
 }

@@ -2,6 +2,7 @@
 
 mod comparability;
 mod conditions;
+mod core_clock;
 mod instruments;
 mod launch_checks;
 mod output_hash;

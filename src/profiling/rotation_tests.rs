@@ -33,6 +33,7 @@ fn checked(info: DeviceInfo, role: TensorRole, usual: f64) -> (Arc<MockDevice>, 
         time_limit: Duration::from_secs(60),
         least_warm_up: Duration::ZERO,
         most_warm_up: Duration::ZERO,
+        core_clock: false,
         least_rounds: 1,
         ..TimerSettings::for_device(&info)
     };
@@ -212,6 +213,7 @@ fn each_round_has_buffers_of_its_own_with_inputs_put_back() {
         time_limit: Duration::from_secs(60),
         least_warm_up: Duration::ZERO,
         most_warm_up: Duration::ZERO,
+        core_clock: false,
         ..TimerSettings::for_device(&gpu_info())
     };
     for mode in Mode::BOTH {

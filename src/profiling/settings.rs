@@ -34,6 +34,8 @@ pub struct TimerSettings {
     /// Wall time that a throttled device is left alone before the next attempt: the default of nvbench's
     /// `--throttle-recovery-delay`.
     pub recovery: Duration,
+    /// Whether the core clock is measured at each look, which takes two thirds of a millisecond.
+    pub core_clock: bool,
 }
 
 impl TimerSettings {
@@ -55,6 +57,7 @@ impl TimerSettings {
             batch_seconds: 100e-6,
             most_discarded_blocks: 2,
             recovery: Duration::from_millis(50),
+            core_clock: true,
         };
         if info.emulated {
             Self {

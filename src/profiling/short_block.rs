@@ -121,7 +121,7 @@ mod tests {
     fn timer() -> (KernelTimer, Arc<MockDevice>) {
         let mock = Arc::new(MockDevice::new(gpu_info(), 20e-6).with_graphs());
         let device: Arc<dyn Device> = mock.clone();
-        let settings = TimerSettings::for_device(device.info());
+        let settings = TimerSettings { core_clock: false, ..TimerSettings::for_device(device.info()) };
         (KernelTimer::with_telemetry(&device, settings, Box::new(MockTelemetry::default())).unwrap(), mock)
     }
 

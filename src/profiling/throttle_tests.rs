@@ -18,6 +18,7 @@ fn timer_on(info: DeviceInfo, telemetry: Option<MockTelemetry>) -> (Arc<MockDevi
         most_warm_up: Duration::ZERO,
         least_rounds: 1,
         recovery: Duration::ZERO,
+        core_clock: false,
         ..TimerSettings::for_device(&info)
     };
     let device = Arc::new(MockDevice::new(info, 50e-6));

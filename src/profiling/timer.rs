@@ -7,6 +7,7 @@ use std::time::{Duration, Instant};
 use crate::backend::telemetry::{Telemetry, TelemetryReading, TelemetrySources, open_telemetry};
 use crate::backend::{BackendError, Device, Graph};
 
+use super::core_clock::CoreClock;
 use super::instruments::{Instruments, MOST_HELD_LAUNCHES};
 use super::stop_rule::{RoundState, Taken, decide};
 use super::warm_up::warm_up;
@@ -35,6 +36,7 @@ pub struct KernelTimer {
     device: Arc<dyn Device>,
     pub(super) instruments: Instruments,
     telemetry: Box<dyn Telemetry>,
+    core_clock: Option<CoreClock>,
     settings: TimerSettings,
 }
 
@@ -89,7 +91,9 @@ impl KernelTimer {
         settings: TimerSettings,
         telemetry: Box<dyn Telemetry>,
     ) -> Result<Self, BackendError> {
-        Ok(Self { device: device.clone(), instruments: Instruments::new(device)?, telemetry, settings })
+        let instruments = Instruments::new(device)?;
+        let core_clock = if settings.core_clock { CoreClock::new(device, &instruments)? } else { None };
+        Ok(Self { device: device.clone(), instruments, telemetry, core_clock, settings })
     }
 
     /// What is measured under, with all that could not be read so far.
@@ -271,18 +275,25 @@ impl KernelTimer {
     /// Looks at the device while it works: launches of what is measured, then a delay that lasts as long as the
     /// look. Launches that take long fill it alone.
     pub(super) fn look(&self, workload: &dyn Workload, typical_seconds: f64) -> Result<TelemetryReading, BackendError> {
-        if self.telemetry.facts().source.is_none() {
-            return Ok(TelemetryReading::default());
-        }
+        let can_read = self.telemetry.facts().source.is_some();
         if self.device.info().emulated {
-            return Ok(self.telemetry.read());
+            return Ok(if can_read { self.telemetry.read() } else { TelemetryReading::default() });
+        }
+        if !can_read && self.core_clock.is_none() {
+            return Ok(TelemetryReading::default());
         }
         let affordable = (MOST_HELD_LAUNCHES / workload.launches().max(1)).max(1);
         let launches = (LOOK_SECONDS / typical_seconds.max(1e-6)).ceil() as usize;
         enqueue_in_turn(workload, launches.clamp(1, affordable))?;
-        self.instruments.keep_busy(LOOK_SECONDS)?;
-        let reading = self.telemetry.read();
+        // Right behind the launches, before anything lets the clock change.
+        let clock = self.core_clock.as_ref().map(|clock| clock.steps_per_us(&self.instruments)).transpose()?;
+        let mut reading = TelemetryReading::default();
+        if can_read {
+            self.instruments.keep_busy(LOOK_SECONDS)?;
+            reading = self.telemetry.read();
+        }
         self.device.synchronize()?;
+        reading.chain_steps_per_us = clock.flatten();
         Ok(reading)
     }
 

@@ -19,6 +19,7 @@ fn settings() -> TimerSettings {
         least_warm_up: Duration::ZERO,
         most_warm_up: Duration::ZERO,
         least_rounds: 1,
+        core_clock: false,
         ..TimerSettings::for_device(&gpu_info())
     }
 }

@@ -136,6 +136,8 @@ pub fn measurement(operation: &str, columns: u64, mode: Mode) -> Measurement {
         throttle: String::new(),
         core_clock_before_mhz: Some(2100.0),
         core_clock_after_mhz: Some(2090.5),
+        chain_before_steps_per_us: Some(521.3),
+        chain_after_steps_per_us: Some(519.9),
         memory_clock_before_mhz: Some(1300.0),
         memory_clock_after_mhz: Some(1300.0),
         power_before_watts: Some(512.0),

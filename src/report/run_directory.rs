@@ -25,7 +25,7 @@ const SUMMARY_COLUMNS: &str = "case,operation,dtype,rows,columns,parameters,devi
     measured_position,mode,n,rounds,rejected,median_us,ci_low_us,ci_high_us,min_us,p5_us,p95_us,bytes,gbps,roof_share,tflops,\
     floor_multiple,roofline_us,roofline_share,binding_roof,launches_per_sample,replicas,checked_launches,input_sets,\
     output_hash,fully_checked_ordinal,warm_up,stop_reason,throttled_blocks,throttle,core_clock_before_mhz,\
-    core_clock_after_mhz,memory_clock_before_mhz,memory_clock_after_mhz,power_before_watts,power_after_watts,\
+    core_clock_after_mhz,chain_before_steps_per_us,chain_after_steps_per_us,memory_clock_before_mhz,memory_clock_after_mhz,power_before_watts,power_after_watts,\
     temperature_before_celsius,temperature_after_celsius,flags,emulated,registers,\
     scalar_registers,accumulation_registers,shared_bytes,scratch_bytes,spilled_registers,code_bytes,occupancy,\
     code_identity,steps";

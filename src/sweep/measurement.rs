@@ -162,6 +162,12 @@ pub struct Measurement {
     pub throttle: String,
     pub core_clock_before_mhz: Option<f64>,
     pub core_clock_after_mhz: Option<f64>,
+    /// Dependent multiply-adds that one thread did per microsecond at the looks: as the core clock really was. None in runs
+    /// from before it was measured.
+    #[serde(default)]
+    pub chain_before_steps_per_us: Option<f64>,
+    #[serde(default)]
+    pub chain_after_steps_per_us: Option<f64>,
     pub memory_clock_before_mhz: Option<f64>,
     pub memory_clock_after_mhz: Option<f64>,
     pub power_before_watts: Option<f64>,
@@ -294,6 +300,8 @@ impl Measurement {
             throttle: samples.throttle.map_or(String::new(), |throttle| throttle.to_string()),
             core_clock_before_mhz: before.core_clock_mhz,
             core_clock_after_mhz: after.core_clock_mhz,
+            chain_before_steps_per_us: before.chain_steps_per_us,
+            chain_after_steps_per_us: after.chain_steps_per_us,
             memory_clock_before_mhz: before.memory_clock_mhz,
             memory_clock_after_mhz: after.memory_clock_mhz,
             power_before_watts: before.power_watts,

@@ -66,6 +66,9 @@ pub struct ThrottleCounter {
 pub struct TelemetryReading {
     /// Clock of the multiprocessors or compute units, MHz; the first's where there are several.
     pub core_clock_mhz: Option<f64>,
+    /// Dependent multiply-adds that one thread did per microsecond, measured by the kernel timer: it moves as the core clock
+    /// really does. No driver gives it.
+    pub chain_steps_per_us: Option<f64>,
     pub memory_clock_mhz: Option<f64>,
     pub power_watts: Option<f64>,
     /// Power that the driver keeps the device under.

@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use serde::Serialize;
 
 use crate::profiling::Mode;
+use crate::profiling::statistics::{median, sorted};
 
 use super::case::{ComparedCase, Unit};
 
@@ -37,12 +38,13 @@ impl AgreementRow {
         Self { operation: operation.to_string(), mode, cases: 0, close: 0, intervals: 0, covering: 0, largest: 0.0 }
     }
 
-    fn add(&mut self, case: &ComparedCase, (base, candidate): (f64, f64)) {
-        let difference = (candidate / base - 1.0).abs();
+    /// `scale` is what the candidate's times are multiplied by.
+    fn add(&mut self, case: &ComparedCase, (base, candidate): (f64, f64), scale: f64) {
+        let difference = (candidate * scale / base - 1.0).abs();
         self.cases += 1;
         self.close += usize::from(difference <= CLOSE);
         self.largest = self.largest.max(difference);
-        for (side, other) in [(&case.base, candidate), (&case.candidate, base)] {
+        for (side, other) in [(&case.base, candidate * scale), (&case.candidate, base / scale)] {
             if let Some(interval) = side.interval {
                 self.intervals += 1;
                 self.covering += usize::from(interval.contains(other));
@@ -66,31 +68,67 @@ fn share(part: usize, whole: usize) -> Option<f64> {
     (whole > 0).then(|| part as f64 / whole as f64)
 }
 
+/// What is left of a disagreement when the measured core clocks of the two runs are divided out. A kernel that memory
+/// binds does not follow the core clock, so that this can also make cases differ that agreed.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+pub struct ClockAgreement {
+    /// The candidate's measured core clock over the base's: the median of the cases'.
+    pub ratio: f64,
+    /// Cases and modes in which both sides measured it.
+    pub cases: usize,
+    /// All operations together, one row per mode, the candidate's times multiplied by `ratio`.
+    pub rows: Vec<AgreementRow>,
+}
+
+impl ClockAgreement {
+    /// `None` where no case has the clocks of both sides.
+    fn of(cases: &[ComparedCase]) -> Option<Self> {
+        let ratios = cases.iter().filter_map(|case| {
+            let (base, candidate) = case.base.chain_steps_per_us.zip(case.candidate.chain_steps_per_us)?;
+            Some(candidate / base).filter(|ratio| ratio.is_finite() && *ratio > 0.0)
+        });
+        let ratios = sorted(&ratios.collect::<Vec<_>>());
+        let ratio = median(&ratios)?;
+        let mut rows = rows(cases, ratio);
+        rows.retain(|row| row.operation == ALL);
+        Some(Self { ratio, cases: ratios.len(), rows })
+    }
+}
+
+/// What the rows of all operations are called.
+const ALL: &str = "all";
+
 /// Agreement per operation and mode; the last rows, one per mode, are of all operations.
 #[derive(Clone, Debug, Default, PartialEq, Serialize)]
 pub struct Agreement {
     pub rows: Vec<AgreementRow>,
+    /// The same in cycles; `None` where clocks were not measured.
+    pub in_clock: Option<ClockAgreement>,
 }
 
 impl Agreement {
     pub fn of(cases: &[ComparedCase]) -> Self {
-        let mut rows: BTreeMap<(Mode, String), AgreementRow> = BTreeMap::new();
-        let mut totals: BTreeMap<Mode, AgreementRow> = BTreeMap::new();
-        for case in cases.iter().filter(|case| case.unit == Unit::Microseconds) {
-            let Some(medians) = case.base.median.zip(case.candidate.median) else { continue };
-            if medians.0.max(medians.1) <= LEAST_US {
-                continue;
-            }
-            let mode = case.mode;
-            rows.entry((mode, case.operation.clone()))
-                .or_insert_with(|| AgreementRow::new(&case.operation, mode))
-                .add(case, medians);
-            totals.entry(mode).or_insert_with(|| AgreementRow::new("all", mode)).add(case, medians);
-        }
-        Self { rows: rows.into_values().chain(totals.into_values()).collect() }
+        Self { rows: rows(cases, 1.0), in_clock: ClockAgreement::of(cases) }
     }
 
     pub fn is_empty(&self) -> bool {
         self.rows.is_empty()
     }
+}
+
+fn rows(cases: &[ComparedCase], scale: f64) -> Vec<AgreementRow> {
+    let mut rows: BTreeMap<(Mode, String), AgreementRow> = BTreeMap::new();
+    let mut totals: BTreeMap<Mode, AgreementRow> = BTreeMap::new();
+    for case in cases.iter().filter(|case| case.unit == Unit::Microseconds) {
+        let Some(medians) = case.base.median.zip(case.candidate.median) else { continue };
+        if medians.0.max(medians.1) <= LEAST_US {
+            continue;
+        }
+        let mode = case.mode;
+        rows.entry((mode, case.operation.clone()))
+            .or_insert_with(|| AgreementRow::new(&case.operation, mode))
+            .add(case, medians, scale);
+        totals.entry(mode).or_insert_with(|| AgreementRow::new(ALL, mode)).add(case, medians, scale);
+    }
+    rows.into_values().chain(totals.into_values()).collect()
 }

@@ -36,8 +36,10 @@ pub struct SideValue {
     pub interval: Option<Interval>,
     /// Samples that count, or pairs.
     pub n: u64,
-    /// Core clock while it was measured, MHz.
+    /// Core clock while it was measured, MHz, as the driver said it.
     pub clock_mhz: Option<f64>,
+    /// Steps of a dependent chain per microsecond meanwhile, which follow the core clock.
+    pub chain_steps_per_us: Option<f64>,
     /// What driver and compiled code say of the case's kernels; empty on the emulator.
     pub attributes: KernelAttributes,
 }

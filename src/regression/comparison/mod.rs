@@ -25,7 +25,7 @@ mod render_tests;
 #[cfg(test)]
 mod runs_tests;
 
-pub use agreement::{Agreement, AgreementRow};
+pub use agreement::{Agreement, AgreementRow, ClockAgreement};
 pub use case::{ComparedCase, Distributions, SideValue, Unit};
 pub use csv_table::comparison_csv;
 pub use error::ComparisonError;

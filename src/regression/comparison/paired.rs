@@ -64,6 +64,7 @@ mod tests {
             interval: None,
             n: pairs.len() as u64,
             clock_mhz: None,
+            chain_steps_per_us: None,
             attributes: KernelAttributes::default(),
         };
         ComparedCase {

@@ -5,8 +5,8 @@ use std::collections::HashMap;
 use crate::profiling::Mode;
 use crate::profiling::statistics::mean;
 use crate::regression::decision::{
-    ClockPair, Decision, FALSE_DISCOVERY_RATE, Pair, Reason, Thresholds, Verdict, confirm_by_clocks, correct_for_many,
-    decide_pairs, decide_samples,
+    ClockPair, Decision, FALSE_DISCOVERY_RATE, Pair, Reason, SideClock, Thresholds, Verdict, confirm_by_clocks,
+    correct_for_many, decide_pairs, decide_samples,
 };
 use crate::regression::static_differences;
 use crate::report::RunData;
@@ -136,22 +136,27 @@ fn side(row: &Measurement, unit: Unit) -> SideValue {
     let attributes = row.attributes();
     match (unit, row.steps) {
         (Unit::Steps, Some(steps)) => {
-            SideValue { median: Some(steps as f64), interval: None, n: 1, clock_mhz: None, attributes }
+            let (clock_mhz, chain_steps_per_us) = (None, None);
+            SideValue { median: Some(steps as f64), interval: None, n: 1, clock_mhz, chain_steps_per_us, attributes }
         }
         _ => SideValue {
             median: Some(row.median_us),
             interval: row.interval_us(),
             n: row.n,
-            clock_mhz: clock(row),
+            clock_mhz: clock(row).said_mhz,
+            chain_steps_per_us: clock(row).steps_per_us,
             attributes,
         },
     }
 }
 
 /// Mean of the core clocks at the two looks.
-fn clock(row: &Measurement) -> Option<f64> {
-    let looks: Vec<f64> = [row.core_clock_before_mhz, row.core_clock_after_mhz].into_iter().flatten().collect();
-    mean(&looks)
+fn clock(row: &Measurement) -> SideClock {
+    let over = |looks: [Option<f64>; 2]| mean(&looks.into_iter().flatten().collect::<Vec<_>>());
+    SideClock {
+        steps_per_us: over([row.chain_before_steps_per_us, row.chain_after_steps_per_us]),
+        said_mhz: over([row.core_clock_before_mhz, row.core_clock_after_mhz]),
+    }
 }
 
 /// Microseconds of the samples that the row summarises, in the order taken: accepted ones of the last block.
@@ -167,7 +172,7 @@ fn accepted(run: &RunData, row: &Measurement) -> Result<Vec<f64>, ComparisonErro
 /// What the rows say about the measurement: clocks that may explain a change, a device that was held back or shared on
 /// one side only, which no change may rest on, and launches too short to be told from launching.
 fn with_conditions(decision: Decision, then: &Measurement, now: &Measurement) -> Decision {
-    let clocks = ClockPair { base_mhz: clock(then), candidate_mhz: clock(now) };
+    let clocks = ClockPair { base: clock(then), candidate: clock(now) };
     let mut decision = confirm_by_clocks(decision, &clocks);
     for (flag, reason) in [(Flag::Throttled, Reason::Throttled), (Flag::Shared, Reason::SharedDevice)] {
         decision = match (has(then, flag), has(now, flag)) {

@@ -176,8 +176,13 @@ fn a_change_does_not_rest_on_a_device_that_was_held_back_or_shared_or_slowed_dow
     assert!(reasons.contains(&Reason::Throttled) && reasons.contains(&Reason::NearFloor), "{reasons:?}");
     let low_clock = |row: &mut crate::sweep::Measurement| {
         (row.core_clock_before_mhz, row.core_clock_after_mhz) = (Some(1700.0), Some(1700.0));
+        (row.chain_before_steps_per_us, row.chain_after_steps_per_us) = (None, None);
     };
     let (verdict, reasons) = only(MadeUp::case(1024), slower().with(low_clock));
+    assert!(verdict == Verdict::Ambiguous && reasons.contains(&Reason::ClocksContradict), "{verdict} {reasons:?}");
+    // The driver says the same of both, but the candidate's multiply-adds took 8 % longer too.
+    let low_rate = |row: &mut crate::sweep::Measurement| row.chain_before_steps_per_us = Some(440.0);
+    let (verdict, reasons) = only(MadeUp::case(1024), slower().with(low_rate));
     assert!(verdict == Verdict::Ambiguous && reasons.contains(&Reason::ClocksContradict), "{verdict} {reasons:?}");
 }
 
@@ -241,4 +246,29 @@ fn agreement_counts_close_medians_and_covering_intervals_of_cases_over_ten_micro
     assert!((swiglu.largest - 0.03).abs() < 2e-3, "{}", swiglu.largest);
     assert_eq!((all.cases, all.close, all.mode), (3, 2, Mode::Cold));
     assert!((all.close_share().unwrap() - 2.0 / 3.0).abs() < 1e-12);
+}
+
+#[test]
+fn a_measured_clock_is_divided_out_beside_what_was_seen_and_not_instead() {
+    let slower = |columns| MadeUp::case(columns).times(1.02);
+    let clock = |row: &mut crate::sweep::Measurement| {
+        for rate in [&mut row.chain_before_steps_per_us, &mut row.chain_after_steps_per_us] {
+            *rate = rate.map(|rate| rate / 1.02);
+        }
+    };
+    let base: Vec<MadeUp> = [1024, 2048, 4096].map(MadeUp::case).to_vec();
+    let candidate = [slower(1024).with(clock), slower(2048).with(clock), slower(4096).with(clock)];
+    let agreement = compare(&base, &candidate).agreement;
+    let seen = agreement.rows.last().expect("a row of all");
+    assert_eq!((seen.operation.as_str(), seen.cases, seen.close), ("all", 3, 0), "two per cent is two per cent");
+    let in_clock = agreement.in_clock.expect("both sides measured their clocks");
+    assert!((in_clock.ratio - 1.0 / 1.02).abs() < 1e-9 && in_clock.cases == 3, "{in_clock:?}");
+    let [row] = &in_clock.rows[..] else { panic!("one mode: {in_clock:?}") };
+    assert_eq!((row.operation.as_str(), row.cases, row.close, row.covering > 0), ("all", 3, 3, true), "{row:?}");
+
+    let silent = |row: &mut crate::sweep::Measurement| {
+        (row.chain_before_steps_per_us, row.chain_after_steps_per_us) = (None, None);
+    };
+    let agreement = compare(&base, &[MadeUp::case(1024).with(silent)]).agreement;
+    assert_eq!((agreement.rows.len(), agreement.in_clock), (2, None), "one side's clock alone says nothing");
 }

@@ -13,7 +13,7 @@ mod samples;
 mod thresholds;
 mod verdict;
 
-pub use clocks::{ClockPair, confirm_by_clocks};
+pub use clocks::{ClockPair, SideClock, confirm_by_clocks};
 pub use look::{Look, looks};
 pub use many::{FALSE_DISCOVERY_RATE, correct_for_many};
 pub(in crate::regression) use noise::widened;

@@ -6,7 +6,7 @@ use std::time::Duration;
 use crate::backend::telemetry::TelemetryReading;
 use crate::profiling::statistics::{mean, median, sorted};
 use crate::profiling::{Mode, Throttle, throttled};
-use crate::regression::decision::{ClockPair, Pair};
+use crate::regression::decision::{ClockPair, Pair, SideClock};
 use crate::regression::worker::{Block, BlockRequest, Unit, WorkerError};
 
 use super::side::Side;
@@ -79,6 +79,16 @@ impl SideRecord {
         let clocks: Vec<f64> = busy.filter_map(|look| look.core_clock_mhz).collect();
         mean(&clocks)
     }
+
+    /// Mean rate of a dependent chain over the looks, steps per microsecond; `None` where it was not measured.
+    pub fn chain_steps_per_us(&self) -> Option<f64> {
+        let rates: Vec<f64> = self.looks.iter().filter_map(|look| look.chain_steps_per_us).collect();
+        mean(&rates)
+    }
+
+    fn clock(&self) -> SideClock {
+        SideClock { steps_per_us: self.chain_steps_per_us(), said_mhz: self.core_clock_mhz() }
+    }
 }
 
 /// Two sides that take turns at one case in one mode.
@@ -131,7 +141,7 @@ impl<'a> Turns<'a> {
 
     pub fn clocks(&self) -> ClockPair {
         let [base, candidate] = &self.records;
-        ClockPair { base_mhz: base.core_clock_mhz(), candidate_mhz: candidate.core_clock_mhz() }
+        ClockPair { base: base.clock(), candidate: candidate.clock() }
     }
 
     /// Has the case verified on both sides.

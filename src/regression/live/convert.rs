@@ -120,6 +120,7 @@ fn compared_mode(case: &MeasuredCase, duel: &Duel) -> ComparedCase {
         interval: None,
         n: pairs.len() as u64,
         clock_mhz: record.and_then(SideRecord::core_clock_mhz),
+        chain_steps_per_us: record.and_then(SideRecord::chain_steps_per_us),
         attributes: case.attributes[place],
     };
     ComparedCase {

@@ -15,6 +15,9 @@ const FACTS: &[(&str, Fact)] = &[
     ("Core clock, cold / hot, MHz", |pair| {
         both(pair, |one| change(one.core_clock_before_mhz, one.core_clock_after_mhz))
     }),
+    ("Dependent multiply-adds per µs (core clock as measured), cold / hot", |pair| {
+        both(pair, |one| change(one.chain_before_steps_per_us, one.chain_after_steps_per_us))
+    }),
     ("Power, cold / hot, W", |pair| both(pair, |one| change(one.power_before_watts, one.power_after_watts))),
     ("Registers per thread", |pair| count(pair.any.registers)),
     ("Registers spilled", |pair| count(pair.any.spilled_registers)),

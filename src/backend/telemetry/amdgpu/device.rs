@@ -138,6 +138,7 @@ impl Telemetry for AmdgpuTelemetry {
         let hotspot_celsius = self.temperature("hotspot temperature", "junction");
         TelemetryReading {
             core_clock_mhz,
+            chain_steps_per_us: None,
             memory_clock_mhz: self.clock("memory clock", "freq2_input", "pp_dpm_mclk"),
             power_watts: self.power(),
             power_limit_watts: self.sensor("power limit", "power1_cap").map(micro),

@@ -177,6 +177,7 @@ impl Telemetry for NvmlTelemetry {
         let mask = self.reason_mask();
         TelemetryReading {
             core_clock_mhz: self.number_of("clocks", &found.clock, SM_CLOCK).map(f64::from),
+            chain_steps_per_us: None,
             memory_clock_mhz: self.number_of("clocks", &found.clock, MEMORY_CLOCK).map(f64::from),
             power_watts: self.number("power", &found.power).map(milli),
             power_limit_watts: self.number("power limit", &found.power_limit).map(milli),
