@@ -47,3 +47,29 @@ fn tokenizer_seeds_encode_and_decode() {
         tokenizer.chat_template().expect("a template");
     }
 }
+
+/// The targets compile the readers' files by themselves, with dependencies of their own.
+#[test]
+fn the_fuzz_targets_have_the_crates_that_the_readers_use() {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR"));
+    let manifest = fs::read_to_string(root.join("fuzz/Cargo.toml")).expect("a manifest");
+    let mut folders =
+        ["tensor", "engine/model_file", "engine/tokenizer"].map(|name| root.join("src").join(name)).to_vec();
+    while let Some(folder) = folders.pop() {
+        for entry in fs::read_dir(folder).expect("a folder") {
+            let path = entry.expect("readable").path();
+            if path.is_dir() {
+                folders.push(path);
+                continue;
+            }
+            let text = fs::read_to_string(&path).expect("text");
+            for name in text.lines().filter_map(|line| line.strip_prefix("use ")?.split("::").next()) {
+                let known = ["std", "super", "crate"].contains(&name)
+                    || [name.to_string(), name.replace('_', "-")]
+                        .iter()
+                        .any(|name| manifest.contains(&format!("\n{name} = ")));
+                assert!(known, "{} uses {name}, which fuzz/Cargo.toml does not have", path.display());
+            }
+        }
+    }
+}
