@@ -84,16 +84,16 @@ impl DeviceModel {
         programs: usize,
     ) -> Result<(Vec<u32>, RequestStages), EngineError> {
         let device = self.bench.device.clone();
-        let record = |stage: &Box<dyn Event>| device.record(&**stage).map_err(DeviceModelError::from);
+        let record = |stage: &dyn Event| device.record(stage).map_err(DeviceModelError::from);
         let failed = DeviceModelError::from;
-        record(&self.stages[0])?;
+        record(&*self.stages[0])?;
         let programs = &mut self.prompts[programs];
         programs.layers.run(&*device).map_err(failed)?;
-        record(&self.stages[1])?;
+        record(&*self.stages[1])?;
         programs.head.run(&*device).map_err(failed)?;
-        record(&self.stages[2])?;
+        record(&*self.stages[2])?;
         self.run_sampler(0)?;
-        record(&self.stages[3])?;
+        record(&*self.stages[3])?;
         let mut stages = RequestStages::default();
         let between = |start: usize| {
             let (start, stop) = (&self.stages[start], &self.stages[start + 1]);
