@@ -2,79 +2,23 @@
 //! both containers, every storage type.
 
 use std::fs;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
 use assert_cmd::Command;
 use hipgauge::engine::Capacity;
 use hipgauge::engine::host_model::{HostModel, HostModelError, LogitRows};
 use hipgauge::engine::model_file::ModelFile;
-use safetensors::SafeTensors;
 
-/// Directories, then GGUF files: of each architecture a tied and an untied one, and every storage type.
-const MODELS: [&str; 18] = [
-    "llama",
-    "llama-tied-llama3-rope",
-    "mistral",
-    "mistral-tied-linear-rope",
-    "qwen2",
-    "qwen2-tied",
-    "qwen3",
-    "qwen3-tied",
-    "llama-f32.gguf",
-    "mistral-f16.gguf",
-    "qwen2-f32.gguf",
-    "qwen2-tied-bf16.gguf",
-    "qwen3-f32.gguf",
-    "llama-tied-q8_0.gguf",
-    "qwen3-tied-q4_0.gguf",
-    "llama-q4_k.gguf",
-    "qwen2-tied-q5_k.gguf",
-    "qwen3-q6_k.gguf",
-];
+use crate::model_fixtures::{Expected, MODELS, path, worst_nmse};
 
 /// What rounding in f32 may add up to in a few layers. The engine's promise is 1e-5; a mistake is seen long before.
 const MOST_NMSE: f64 = 1e-10;
 
 const GREEDY: usize = 64;
 
-fn path(name: &str) -> PathBuf {
-    Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/fixtures/models").join(name)
-}
-
 fn host_model(file: &ModelFile, positions: usize) -> HostModel<'_> {
     let weights = file.weights().expect("weights");
     HostModel::new(file.config(), weights, Capacity::one(positions)).expect("room")
-}
-
-struct Expected(Vec<u8>);
-
-impl Expected {
-    fn open() -> Self {
-        Self(fs::read(path("expected.safetensors")).expect("a fixture"))
-    }
-
-    fn words(&self, name: &str) -> Vec<u32> {
-        let file = SafeTensors::deserialize(&self.0).expect("a safetensors file");
-        let view = file.tensor(name).unwrap_or_else(|error| panic!("{name}: {error}"));
-        view.data().as_chunks::<4>().0.iter().map(|bytes| u32::from_le_bytes(*bytes)).collect()
-    }
-
-    fn logits(&self, model: &str) -> Vec<f32> {
-        self.words(&format!("{model}.logits")).into_iter().map(f32::from_bits).collect()
-    }
-}
-
-/// Of the position where it is worst: squared errors over squared expected values.
-fn worst_nmse(ours: &[f32], expected: &[f32], vocab: usize) -> f64 {
-    assert_eq!(ours.len(), expected.len());
-    let of_row = |(ours, expected): (&[f32], &[f32])| {
-        let square = |value: f64| value * value;
-        let error: f64 = ours.iter().zip(expected).map(|(a, b)| square(f64::from(*a) - f64::from(*b))).sum();
-        error / expected.iter().map(|value| square(f64::from(*value))).sum::<f64>()
-    };
-    let rows = ours.chunks_exact(vocab).zip(expected.chunks_exact(vocab)).map(of_row);
-    // A NaN must not hide behind `max`.
-    rows.fold(0.0, |worst, nmse| if nmse <= worst { worst } else { nmse })
 }
 
 #[test]

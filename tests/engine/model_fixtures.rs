@@ -39,7 +39,8 @@ pub fn device() -> Arc<dyn Device> {
     open(&name, &OpenOptions::default()).unwrap_or_else(|error| panic!("HIPGAUGE_TEST_DEVICE: {error}")).device
 }
 
-pub struct Expected(Vec<u8>);
+/// A safetensors file of logits, tokens and continuations.
+pub struct Expected(pub Vec<u8>);
 
 impl Expected {
     pub fn open() -> Self {

@@ -54,7 +54,7 @@ impl Engine for DeviceModel {
         let running = self.take_step()?;
         self.running = None;
         let mut events = std::mem::take(&mut self.events);
-        let spans = profile(&*self.bench.device, &mut events, &self.step_programs());
+        let spans = profile(&*self.bench.device, &mut events, &self.step_programs(running.sequences));
         self.events = events;
         let spans = spans.map_err(DeviceModelError::from)?;
         self.advance(running);

@@ -1,5 +1,6 @@
 //! A model in a device's memory, ready for prompts.
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
@@ -13,7 +14,7 @@ use super::DeviceModelError;
 use super::composer::{Bench, Composer};
 use super::device_memory::DeviceMemory;
 use super::device_weights::{DeviceWeights, weight_bytes};
-use super::passes::{PromptPrograms, next_token};
+use super::passes::{PromptPrograms, is_greedy, next_token};
 use super::products::Products;
 use super::program::Program;
 use super::requirements;
@@ -36,10 +37,10 @@ pub struct DeviceModel {
     pub(super) running: Option<Running>,
     /// Of the shapes that were asked for last, the latest at the end.
     pub(super) prompts: Vec<PromptPrograms>,
-    /// The decoding step of that many sequences.
-    pub(super) next: Option<(usize, Program)>,
-    /// The sampler of that many sequences.
-    pub(super) sampler: Option<(usize, Program)>,
+    /// The decoding step by the number of sequences.
+    pub(super) next: BTreeMap<usize, Program>,
+    /// The sampler by the number of sequences.
+    pub(super) samplers: BTreeMap<usize, Program>,
     /// The shape of the prompts whose places are in device memory.
     pub(super) placed: Option<(usize, usize)>,
     /// Before the layers, after them, after the head, after the sampler.
@@ -76,8 +77,8 @@ impl DeviceModel {
             sampling: Sampling::Greedy,
             running: None,
             prompts: Vec::new(),
-            next: None,
-            sampler: None,
+            next: BTreeMap::new(),
+            samplers: BTreeMap::new(),
             placed: None,
             stages,
             events: Vec::new(),
@@ -118,9 +119,13 @@ impl DeviceModel {
         Ok(Program::new(composer.steps))
     }
 
+    /// A decoding step has the sampler in it where that is the same in every step; a draw's filters choose its kernels.
     pub(super) fn change_sampling(&mut self, sampling: Sampling) {
+        if is_greedy(&sampling) != is_greedy(&self.sampling) {
+            self.next.clear();
+        }
         if sampling != self.sampling {
-            (self.next, self.sampler) = (None, None);
+            self.samplers.clear();
         }
         self.sampling = sampling;
     }

@@ -92,7 +92,7 @@ impl DeviceModel {
         record(&*self.stages[1])?;
         programs.head.run(&*device).map_err(failed)?;
         record(&*self.stages[2])?;
-        self.run_sampler(0)?;
+        self.run_sampler(sequences, 0)?;
         record(&*self.stages[3])?;
         let mut stages = RequestStages::default();
         let between = |start: usize| {
@@ -116,8 +116,8 @@ impl DeviceModel {
 
     /// The programs of a prompt, in the order they run.
     pub(super) fn prompt_programs(&self, programs: usize) -> Vec<&Program> {
-        let PromptPrograms { layers, head, .. } = &self.prompts[programs];
-        [layers, head].into_iter().chain(self.sampler.as_ref().map(|(_, sampler)| sampler)).collect()
+        let PromptPrograms { sequences, layers, head, .. } = &self.prompts[programs];
+        [layers, head].into_iter().chain(self.samplers.get(sequences)).collect()
     }
 }
 

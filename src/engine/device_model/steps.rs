@@ -1,5 +1,7 @@
 //! Decoding: the next token of each sequence.
 
+use std::collections::btree_map::Entry;
+
 use crate::engine::EngineError;
 use crate::sampler::FUSED_SAMPLER;
 
@@ -7,7 +9,7 @@ use super::DeviceModelError;
 use super::composer::Shape;
 use super::model::{DeviceModel, Running};
 use super::passes::{is_greedy, next_token, sampler, sampler_parameters};
-use super::program::{Program, Step, Work};
+use super::program::{Program, Work};
 
 /// What a sampler gives for a row without a finite logit.
 const NO_TOKEN: u32 = u32::MAX;
@@ -15,24 +17,26 @@ const NO_TOKEN: u32 = u32::MAX;
 impl DeviceModel {
     /// Makes the sampler of that many sequences, unless it is there.
     pub(super) fn ready_sampler(&mut self, sequences: usize) -> Result<(), DeviceModelError> {
-        if self.sampler.as_ref().is_none_or(|(known, _)| *known != sequences) {
-            self.sampler = Some((sequences, sampler(&self.bench, sequences, &self.sampling, 0)?));
+        if let Entry::Vacant(place) = self.samplers.entry(sequences) {
+            place.insert(sampler(&self.bench, sequences, &self.sampling, 0)?);
         }
         Ok(())
     }
 
-    /// Enqueues the sampler of token `step`.
-    pub(super) fn run_sampler(&mut self, step: u64) -> Result<(), DeviceModelError> {
-        let Some((sequences, program)) = &mut self.sampler else { return Ok(()) };
+    /// Enqueues the sampler of token `step` of that many sequences, after `ready_sampler`.
+    pub(super) fn run_sampler(&mut self, sequences: usize, step: u64) -> Result<(), DeviceModelError> {
+        let program = self.samplers.get_mut(&sequences).expect("made ready before a prompt or a step runs");
         if is_greedy(&self.sampling) {
             return Ok(program.run(&*self.bench.device)?);
         }
         let operation = &FUSED_SAMPLER;
         let parameters = sampler_parameters(&self.sampling, step);
-        let shape = Shape { parameters: &parameters, ..Shape::plain(*sequences, self.bench.config.vocab) };
+        let shape = Shape { parameters: &parameters, ..Shape::plain(sequences, self.bench.config.vocab) };
         let problem = shape.problem(operation, self.bench.memory.sizes.dtype)?;
-        let Some(Step { work: Work::Kernels(plan), .. }) = program.steps().first() else { return Ok(()) };
-        Ok(plan.with_scalars_of(operation, &problem)?.enqueue()?)
+        match &program.steps()[0].work {
+            Work::Kernels(plan) => Ok(plan.with_scalars_of(operation, &problem)?.enqueue()?),
+            Work::Library(_) => unreachable!("a sampler multiplies no matrices"),
+        }
     }
 
     /// Waits for the tokens of a step and refuses those that no sampler drew.
@@ -52,9 +56,8 @@ impl DeviceModel {
             return Err(DeviceModelError::TooLong { wanted, positions }.into());
         }
         self.ready_sampler(running.sequences)?;
-        if self.next.as_ref().is_none_or(|(known, _)| *known != running.sequences) {
-            let program = next_token(&self.bench, running.sequences, &self.sampling)?;
-            self.next = Some((running.sequences, program));
+        if let Entry::Vacant(place) = self.next.entry(running.sequences) {
+            place.insert(next_token(&self.bench, running.sequences, &self.sampling)?);
         }
         Ok(running)
     }
@@ -63,11 +66,10 @@ impl DeviceModel {
     pub(super) fn run_step(&mut self, running: Running) -> Result<Vec<u32>, EngineError> {
         self.running = None;
         let device = self.bench.device.clone();
-        if let Some((_, program)) = &mut self.next {
-            program.run(&*device).map_err(DeviceModelError::from)?;
-        }
+        let program = self.next.get_mut(&running.sequences).expect("made by take_step");
+        program.run(&*device).map_err(DeviceModelError::from)?;
         if !is_greedy(&self.sampling) {
-            self.run_sampler(running.steps)?;
+            self.run_sampler(running.sequences, running.steps)?;
         }
         let tokens = self.bring_tokens(running.sequences, running.steps)?;
         self.advance(running);
@@ -79,9 +81,8 @@ impl DeviceModel {
     }
 
     /// The programs of a step.
-    pub(super) fn step_programs(&self) -> Vec<&Program> {
-        let next = self.next.as_ref().map(|(_, program)| program);
-        let sampler = self.sampler.as_ref().filter(|_| !is_greedy(&self.sampling)).map(|(_, program)| program);
-        next.into_iter().chain(sampler).collect()
+    pub(super) fn step_programs(&self, sequences: usize) -> Vec<&Program> {
+        let sampler = self.samplers.get(&sequences).filter(|_| !is_greedy(&self.sampling));
+        self.next.get(&sequences).into_iter().chain(sampler).collect()
     }
 }
