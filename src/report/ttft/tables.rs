@@ -109,13 +109,25 @@ pub fn decode(rows: &[SummaryRow]) -> Option<Markup> {
     (!rows.is_empty()).then(|| small_table("decode", "Tokens after the first", &columns, &rows))
 }
 
+/// All calls of an operation in a pass.
+#[derive(Default)]
+struct Calls {
+    count: u32,
+    ms: f64,
+    share: f64,
+}
+
 /// One row per pass and operation: how often, how long.
 pub fn operations(rows: &[OperationRow]) -> Option<Markup> {
-    let mut totals: BTreeMap<(bool, u32, u32, &str), (u32, f64, f64)> = BTreeMap::new();
+    // Prefill before decode, then by length, batch and name.
+    type Key<'a> = (bool, u32, u32, &'a str);
+    let mut totals: BTreeMap<Key<'_>, Calls> = BTreeMap::new();
     for row in rows {
         let key = (row.phase == Phase::Decode, row.prompt_tokens, row.batch, row.operation.as_str());
-        let total = totals.entry(key).or_default();
-        *total = (total.0 + 1, total.1 + row.duration_ms, total.2 + row.share);
+        let calls = totals.entry(key).or_default();
+        calls.count += 1;
+        calls.ms += row.duration_ms;
+        calls.share += row.share;
     }
     let columns = [
         words("Pass"),
@@ -126,18 +138,17 @@ pub fn operations(rows: &[OperationRow]) -> Option<Markup> {
         numbers("Together", "ms"),
         shares("of the pass", ""),
     ];
-    let cells =
-        |((decode, tokens, batch, operation), (calls, ms, share)): (&(bool, u32, u32, &str), &(u32, f64, f64))| {
-            vec![
-                word(if *decode { "decode" } else { "prefill" }),
-                count(*tokens),
-                count(*batch),
-                word(operation),
-                count(*calls),
-                number(Some(*ms), significant),
-                number(Some(*share), percent),
-            ]
-        };
+    let cells = |(&(decode, tokens, batch, operation), calls): (&Key<'_>, &Calls)| {
+        vec![
+            word(if decode { "decode" } else { "prefill" }),
+            count(tokens),
+            count(batch),
+            word(operation),
+            count(calls.count),
+            number(Some(calls.ms), significant),
+            number(Some(calls.share), percent),
+        ]
+    };
     let rows: Vec<Vec<Cell>> = totals.iter().map(cells).collect();
     (!rows.is_empty()).then(|| {
         html! {

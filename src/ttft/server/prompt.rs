@@ -102,7 +102,7 @@ pub fn server_prompt(form: PromptForm, tokens: usize, seed: u64, number: u64) ->
         let counter = [(place / 4) as u32, PROMPT_STREAM, number as u32, (number >> 32) as u32];
         philox4x32([seed as u32, (seed >> 32) as u32], counter)[place % 4]
     };
-    let below = |place: usize, count: u32| (u64::from(draw(place)) * u64::from(count) >> 32) as u32;
+    let below = |place: usize, count: u32| ((u64::from(draw(place)) * u64::from(count)) >> 32) as u32;
     match form {
         PromptForm::Ids { vocabulary } => {
             // The first ids of a vocabulary are often special ones.
