@@ -56,7 +56,7 @@ impl Exit {
             Exit::NothingRan => "nothing ran: no case matched, all were skipped, or stopped before the first",
             Exit::Usage => "bad input: arguments, suite, tensors, or a place that cannot be written",
             Exit::Undecided => {
-                "undecidable or unbuildable: a kernel did not compile, no commit can be blamed, a time does not add up"
+                "undecidable or unbuildable: no compiled kernel, no commit to blame, no time that adds up"
             }
             Exit::HarnessFault => "a fault in hipgauge itself; please report it",
             Exit::Interrupted => "stopped by Ctrl-C with no failure so far; what was done is kept",

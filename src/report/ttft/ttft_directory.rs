@@ -132,8 +132,11 @@ pub fn read_ttft_run(path: &Path) -> Result<Option<TtftRun>, ReportError> {
     let not_a_run = |problem: String| ReportError::NotARun { path: path.to_path_buf(), problem };
     let text = fs::read_to_string(path.join(RUN_JSON))
         .map_err(|error| not_a_run(format!("{RUN_JSON} cannot be read: {error}")))?;
-    let value: serde_json::Value =
-        serde_json::from_str(&text).map_err(|error| not_a_run(format!("{RUN_JSON} is not JSON: {error}")))?;
+    let value: serde_json::Value = serde_json::from_str(&text).map_err(|error| ReportError::Corrupt {
+        file: path.join(RUN_JSON),
+        line: error.line() as u64,
+        problem: error.to_string(),
+    })?;
     if value["kind"] != KIND {
         return Ok(None);
     }
