@@ -4,6 +4,8 @@ use std::fs;
 use std::io;
 use std::path::{Path, PathBuf};
 
+use serde::Serialize;
+
 use crate::profiling::{Conditions, Roofs, Sample};
 use crate::sweep::{Measurement, Problem, SweepProgress, SweepSink};
 use crate::verify::{Verdict, VerdictSink};
@@ -45,11 +47,7 @@ pub struct RunDirectory {
 impl RunDirectory {
     /// Makes `path` with all files in it. It must be missing or empty.
     pub fn create(path: &Path, record: RunRecord) -> Result<Self, ReportError> {
-        let not_created = |source| ReportError::NotCreated { path: path.to_path_buf(), source };
-        fs::create_dir_all(path).map_err(not_created)?;
-        if fs::read_dir(path).map_err(not_created)?.next().is_some() {
-            return Err(ReportError::NotEmpty { path: path.to_path_buf() });
-        }
+        make_empty(path)?;
         let file = |name: &str, columns| CsvFile::create(&path.join(name), columns);
         let directory = Self {
             path: path.to_path_buf(),
@@ -102,16 +100,30 @@ impl RunDirectory {
         self.write_record()
     }
 
-    /// Replaces `run.json` as a whole, so that a crash leaves the old one or the new one.
     fn write_record(&self) -> Result<(), ReportError> {
-        let file = self.path.join(RUN_JSON);
-        let mut text = serde_json::to_string_pretty(&self.record).expect("a record has string keys only");
-        text.push('\n');
-        let unfinished = self.path.join("run.json.new");
-        fs::write(&unfinished, text)
-            .and_then(|()| fs::rename(&unfinished, &file))
-            .map_err(|source| ReportError::NotWritten { file, source })
+        replace_record(&self.path, &self.record)
     }
+}
+
+/// Makes a folder, which must be missing or empty.
+pub(super) fn make_empty(path: &Path) -> Result<(), ReportError> {
+    let not_created = |source| ReportError::NotCreated { path: path.to_path_buf(), source };
+    fs::create_dir_all(path).map_err(not_created)?;
+    if fs::read_dir(path).map_err(not_created)?.next().is_some() {
+        return Err(ReportError::NotEmpty { path: path.to_path_buf() });
+    }
+    Ok(())
+}
+
+/// Replaces the `run.json` in `folder` as a whole, so that a crash leaves the old one or the new one.
+pub(super) fn replace_record(folder: &Path, record: &impl Serialize) -> Result<(), ReportError> {
+    let file = folder.join(RUN_JSON);
+    let mut text = serde_json::to_string_pretty(record).expect("a record has string keys only");
+    text.push('\n');
+    let unfinished = folder.join("run.json.new");
+    fs::write(&unfinished, text)
+        .and_then(|()| fs::rename(&unfinished, &file))
+        .map_err(|source| ReportError::NotWritten { file, source })
 }
 
 impl VerdictSink for RunDirectory {

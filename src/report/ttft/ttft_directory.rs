@@ -5,7 +5,7 @@ use std::io;
 use std::path::{Path, PathBuf};
 
 use crate::report::csv_file::{CsvFile, read_csv};
-use crate::report::run_directory::RUN_JSON;
+use crate::report::run_directory::{RUN_JSON, make_empty, replace_record};
 use crate::report::{ReportError, RunStatus, UtcTime};
 use crate::ttft::server::ServerRow;
 use crate::ttft::{DecodeRow, FitRow, OperationRow, SummaryRow, TtftRow};
@@ -48,11 +48,7 @@ pub struct TtftDirectory {
 impl TtftDirectory {
     /// Makes `path` with its files. It must be missing or empty.
     pub fn create(path: &Path, record: TtftRecord) -> Result<Self, ReportError> {
-        let not_created = |source| ReportError::NotCreated { path: path.to_path_buf(), source };
-        fs::create_dir_all(path).map_err(not_created)?;
-        if fs::read_dir(path).map_err(not_created)?.next().is_some() {
-            return Err(ReportError::NotEmpty { path: path.to_path_buf() });
-        }
+        make_empty(path)?;
         let directory = Self {
             path: path.to_path_buf(),
             record,
@@ -102,15 +98,9 @@ impl TtftDirectory {
             .map_err(|source| ReportError::NotWritten { file: file.clone(), source })
     }
 
-    /// Replaces `run.json` as a whole, so that a crash leaves the old one or the new one.
+    /// Keeps the record as it is now.
     pub fn write_record(&self) -> Result<(), ReportError> {
-        let file = self.path.join(RUN_JSON);
-        let mut text = serde_json::to_string_pretty(&self.record).expect("a record has string keys only");
-        text.push('\n');
-        let unfinished = self.path.join("run.json.new");
-        fs::write(&unfinished, text)
-            .and_then(|()| fs::rename(&unfinished, &file))
-            .map_err(|source| ReportError::NotWritten { file, source })
+        replace_record(&self.path, &self.record)
     }
 }
 
