@@ -3,22 +3,32 @@
 // Models from Multi-Head Checkpoints", 2023).
 //
 // Bytes per sequence of n positions: reads 2 * n * kv_heads * head_dim elements of the cache once each, whatever the number
-// of query heads; queries, partial results and the output are small beside them. Memory binds: 4 * group
-// operations for each 2-byte element.
+// of query heads; queries, partial results and the output are small beside them. Memory binds long caches: 4 * group
+// operations for each 2-byte element. Short ones are bound by how long one block takes from its launch to its last store,
+// so everything that a thread waits for is asked for in batches: loads, exchanges between lanes, exchanges in the block.
 //
-// Split-K ("Flash-Decoding for long-context inference", Dao, Haziza, Massa, Sizov, 2023): `splits` blocks share the
-// positions of a head, by the sequence's own length, and attention_combine adds their parts. In a block, 8, 16 or 32
-// lanes hold one row of K or V, 8 elements each, and take KEYS rows a step, K and V together, so that 4 loads of 16
-// bytes are in flight per thread. Each such group of lanes keeps its own running softmax for up to HEADS query heads;
-// nothing is shared until the end. Positions at or beyond the length are never read.
+// Split-K ("Flash-Decoding for long-context inference", Dao, Haziza, Massa, Sizov, 2023): blocks share the positions of a
+// head, and attention_combine adds their parts. How many there are is decided here from the sequence's own length, because
+// the launch may be a recorded one; see Share. With 8 heads of keys and values of 64 elements in bf16, 2048 positions are
+// 4 MiB in 256 blocks of two steps (16 KiB) each, about two for every multiprocessor of an H100; 8192 positions are 16 MiB
+// in 512 blocks of four steps.
+//
+// In a block, 8, 16 or 32 lanes hold one row of K or V, 8 elements each, and take KEYS rows a step, K and V together; the
+// next step's rows are on their way while one step is computed, so that up to 8 loads of 16 bytes are in flight per
+// thread. The HEADS * KEYS scores of a step (query head and row: a pair) are summed over the lanes such that each lane
+// ends up with one pair's score: 7 exchanges in place of 24 for 8 pairs, and one exponential in place of 8. Each such
+// group of lanes keeps its own running softmax for up to HEADS query heads; nothing is shared until the end. Positions
+// at or beyond the length are never read.
+//
+// All sums have an order of their own, given by the length, the splits launched and the wave size: results repeat bit for bit.
 #include "online_softmax.h"
 #include "row_chunk.h"
 
 constexpr uint32_t DECODE_THREADS = 128;
 constexpr uint32_t KEYS = 2;
-constexpr uint32_t MOST_HEAD_DIM = 256;
 // Waves of a block, where a wave is 32.
 constexpr uint32_t MOST_WAVES = DECODE_THREADS / 32;
+constexpr uint32_t MOST_SPLITS = 64;
 
 struct DecodeShape {
     uint32_t heads, kv_heads, head_dim, capacity, splits;
@@ -26,93 +36,201 @@ struct DecodeShape {
     int64_t q_stride, k_stride, v_stride, y_stride;
 };
 
-// Which positions a split takes: equal shares of the length, in whole steps of the block.
-struct SplitRange {
-    uint32_t begin, end;
+// Lanes of a row of K or V, as a power of two: 8, 16 or 32.
+HG_DEVICE uint32_t lane_bits(uint32_t head_dim) { return head_dim <= 64 ? 3 : head_dim <= 128 ? 4 : 5; }
+
+// Which positions a split takes: whole steps of the block, the last one less. Up to SINGLE_STEPS one block takes them all
+// and writes y itself, for the parts and attention_combine cost more than these steps. Beyond, a block takes LEAST_STEPS,
+// or more where there are not as many splits; the others return at once.
+constexpr uint32_t SINGLE_STEPS = 4;
+constexpr uint32_t LEAST_STEPS = 2;
+struct Share {
+    uint32_t length, positions, used;
 };
-HG_DEVICE uint32_t split_share(uint32_t length, uint32_t splits, uint32_t step) {
-    const uint32_t share = (length + splits - 1) / splits;
-    return (share + step - 1) / step * step;
+HG_DEVICE Share share_of(const uint32_t* lengths, uint64_t sequence, const DecodeShape& shape) {
+    const uint32_t given = lengths[sequence], length = given < shape.capacity ? given : shape.capacity;
+    const uint32_t step = (DECODE_THREADS >> lane_bits(shape.head_dim)) * KEYS;
+    const uint32_t steps = (length + step - 1) / step;
+    if (steps <= SINGLE_STEPS || shape.splits == 1) return {length, steps * step, 1};
+    const uint32_t wanted = (steps + LEAST_STEPS - 1) / LEAST_STEPS;
+    if (wanted <= shape.splits) return {length, LEAST_STEPS * step, wanted};
+    const uint32_t each = (steps + shape.splits - 1) / shape.splits;
+    return {length, each * step, (steps + each - 1) / each};
 }
-HG_DEVICE uint32_t lanes_per_row(uint32_t head_dim) { return head_dim <= 64 ? 8 : head_dim <= 128 ? 16 : 32; }
-HG_DEVICE uint32_t keys_per_step(uint32_t head_dim) { return DECODE_THREADS / lanes_per_row(head_dim) * KEYS; }
 
-constexpr uint32_t FOURS = MOST_HEAD_DIM / 4;
-
-// Running softmax of one group of lanes over its own positions.
+// Running softmax of one group of lanes over its own positions. The lane's own pair has `largest`, of its query head over
+// all rows so far, and `sum`, over its own rows of a step; `row` is the lane's 8 elements for every query head.
 template <uint32_t HEADS>
 struct Running {
-    float largest[HEADS], sum[HEADS], row[HEADS][CHUNK];
+    float largest, sum, row[HEADS][CHUNK];
 };
 
-// Adds the positions of one split. Called by the whole block.
-template <uint32_t HEADS, typename T>
-HG_DEVICE void attend(const T* keys, const T* values, const DecodeShape& shape, SplitRange range, const Floats4* queries,
-                      Running<HEADS>& running) {
-    const uint32_t lanes = lanes_per_row(shape.head_dim), rows = DECODE_THREADS / lanes;
-    const uint32_t lane = threadIdx.x % lanes, first = threadIdx.x / lanes, column = lane * CHUNK;
-    const bool in_row = column < shape.head_dim;
-    for (uint32_t base = range.begin; base < range.end; base += rows * KEYS) {
-        RowChunk<T> key[KEYS], value[KEYS];
+// Which pair a lane has, and who has the others. 2^copies lanes of a row have the same pair.
+template <uint32_t HEADS>
+struct Pairs {
+    static constexpr uint32_t COUNT = HEADS * KEYS;
+    static constexpr uint32_t BITS = HEADS == 1 ? 1 : HEADS == 2 ? 2 : 3;
+    static_assert(COUNT == 1u << BITS && KEYS == 2, "pairs are dealt by halving");
+
+    uint32_t bits, copies, lane, own, first_lane;
+
+    HG_MEMBER explicit Pairs(uint32_t row_bits) : bits(row_bits), copies(row_bits - BITS) {
+        lane = lane_index() & ((1u << bits) - 1);
+        own = lane >> copies;
+        first_lane = lane_index() - lane;
+    }
+    HG_MEMBER uint32_t own_head() const { return own / KEYS; }
+    HG_MEMBER uint32_t own_key() const { return own % KEYS; }
+    // The value of the lane that has a pair.
+    HG_MEMBER float from(float value, uint32_t head, uint32_t key) const {
+        return wave_shuffle(value, first_lane + ((head * KEYS + key) << copies));
+    }
+    // The lane that speaks for its query head in its wave.
+    HG_MEMBER bool speaks() const { return first_lane == 0 && lane == (own_head() * KEYS) << copies; }
+};
+
+// Sums each of the values over the lanes of a row; a lane gets the sum of its own pair. Each exchange halves what is left.
+template <uint32_t COUNT>
+struct Deal {
+    static HG_MEMBER float sum(const float* values, uint32_t distance) {
+        const bool upper = (lane_index() & distance) != 0;
+        float halves[COUNT / 2];
         HG_UNROLL
-        for (uint32_t j = 0; j < KEYS; j++) {
-            const uint32_t position = base + j * rows + first;
-            const bool wanted = position < range.end && in_row;
-            key[j] = load_chunk(keys + int64_t(position) * shape.k_stride + column, wanted);
-            value[j] = load_chunk(values + int64_t(position) * shape.v_stride + column, wanted);
+        for (uint32_t i = 0; i < COUNT / 2; i++) {
+            const float sent = upper ? values[i] : values[COUNT / 2 + i];
+            const float kept = upper ? values[COUNT / 2 + i] : values[i];
+            halves[i] = kept + wave_shuffle_xor(sent, distance);
         }
-        float score[HEADS][KEYS];
+        return Deal<COUNT / 2>::sum(halves, distance / 2);
+    }
+};
+template <>
+struct Deal<1> {
+    static HG_MEMBER float sum(const float* values, uint32_t distance) {
+        return group_reduce<Sum>(values[0], distance * 2);
+    }
+};
+
+// Reduces over the rows that a wave holds: every lane gets the result of its place in the row.
+template <typename Operator>
+HG_DEVICE float reduce_over_rows(float value, uint32_t bits) {
+    for (uint32_t distance = 1u << bits; distance < wave_size(); distance *= 2) {
+        value = Operator::combine(value, wave_shuffle_xor(value, distance));
+    }
+    return value;
+}
+
+// A thread's rows of one step.
+template <typename T>
+struct StepRows {
+    RowChunk<T> key[KEYS], value[KEYS];
+};
+
+// The thread's place in a head's cache: its first row and its 8 columns.
+template <typename T>
+struct CachePlace {
+    const T* keys;
+    const T* values;
+    int64_t k_stride, v_stride;
+    uint32_t row, rows;
+    bool in_row, aligned;
+
+    HG_MEMBER StepRows<T> load(uint32_t base, uint32_t end) const {
+        StepRows<T> step;
+        // One branch for all loads of a step, so that they are issued together.
+        if (aligned) {
+            HG_UNROLL
+            for (uint32_t j = 0; j < KEYS; j++) load_row<true>(step, j, base, end);
+        } else {
+            HG_UNROLL
+            for (uint32_t j = 0; j < KEYS; j++) load_row<false>(step, j, base, end);
+        }
+        return step;
+    }
+
+    template <bool ALIGNED>
+    HG_MEMBER void load_row(StepRows<T>& step, uint32_t j, uint32_t base, uint32_t end) const {
+        const uint32_t position = base + j * rows + row;
+        const bool wanted = position < end && in_row;
+        step.key[j] = load_chunk<ALIGNED>(keys + int64_t(position) * k_stride, wanted);
+        step.value[j] = load_chunk<ALIGNED>(values + int64_t(position) * v_stride, wanted);
+    }
+};
+
+// Adds the positions of one split. Called by the whole block; `queries` may still be on their way to shared memory.
+template <uint32_t HEADS, typename T>
+HG_DEVICE void attend(const CachePlace<T>& place, const Share& share, uint32_t begin, const Floats4* queries,
+                      const Pairs<HEADS>& pairs, Running<HEADS>& running) {
+    const uint32_t end = share.length - begin < share.positions ? share.length : begin + share.positions;
+    const uint32_t lanes = 1u << pairs.bits, step = place.rows * KEYS;
+    StepRows<T> rows = place.load(begin, end);
+    __syncthreads();
+    for (uint32_t base = begin; base < end; base += step) {
+        const StepRows<T> next = place.load(base + step, end);
+        float dots[HEADS * KEYS];
         HG_UNROLL
         for (uint32_t head = 0; head < HEADS; head++) {
-            const Floats4 low = queries[head * FOURS + lane], high = queries[head * FOURS + FOURS / 2 + lane];
+            const Floats4 low = queries[head * 2 * lanes + pairs.lane], high = queries[(head * 2 + 1) * lanes + pairs.lane];
             const float query[CHUNK] = {low.x, low.y, low.z, low.w, high.x, high.y, high.z, high.w};
             HG_UNROLL
             for (uint32_t j = 0; j < KEYS; j++) {
                 float dot = 0.0f;
                 HG_UNROLL
-                for (uint32_t i = 0; i < CHUNK; i++) dot = fused_multiply_add(query[i], key[j].element(i), dot);
-                dot = group_reduce<Sum>(dot, lanes);
-                score[head][j] = base + j * rows + first < range.end ? dot : negative_infinity();
+                for (uint32_t i = 0; i < CHUNK; i++) dot = fused_multiply_add(query[i], rows.key[j].element(i), dot);
+                dots[head * KEYS + j] = dot;
             }
         }
+        const float dot = Deal<HEADS * KEYS>::sum(dots, lanes / 2);
+        const float score = base + pairs.own_key() * place.rows + place.row < end ? dot : negative_infinity();
+        const float step_largest = Maximum::combine(score, wave_shuffle_xor(score, 1u << pairs.copies));
+        const float largest = Maximum::combine(running.largest, step_largest);
+        const float zero = exponent_base(largest);
+        // Without a new largest score in the wave all factors are e^0, which is exactly 1.
+        if (wave_ballot(largest != running.largest) != 0) {
+            const float factor = exp_float(running.largest - zero);
+            running.largest = largest;
+            running.sum *= factor;
+            HG_UNROLL
+            for (uint32_t head = 0; head < HEADS; head++) {
+                const float head_factor = pairs.from(factor, head, 0);
+                HG_UNROLL
+                for (uint32_t i = 0; i < CHUNK; i++) running.row[head][i] *= head_factor;
+            }
+        }
+        const float weight = exp_float(score - zero);
+        running.sum += weight;
         HG_UNROLL
         for (uint32_t head = 0; head < HEADS; head++) {
-            float largest = running.largest[head];
-            HG_UNROLL
-            for (uint32_t j = 0; j < KEYS; j++) largest = Maximum::combine(largest, score[head][j]);
-            const float zero = exponent_base(largest);
-            const float factor = exp_float(running.largest[head] - zero);
-            running.largest[head] = largest;
-            running.sum[head] *= factor;
-            HG_UNROLL
-            for (uint32_t i = 0; i < CHUNK; i++) running.row[head][i] *= factor;
             HG_UNROLL
             for (uint32_t j = 0; j < KEYS; j++) {
-                const float weight = exp_float(score[head][j] - zero);
-                running.sum[head] += weight;
+                const float pair_weight = pairs.from(weight, head, j);
                 HG_UNROLL
                 for (uint32_t i = 0; i < CHUNK; i++) {
-                    running.row[head][i] = fused_multiply_add(weight, value[j].element(i), running.row[head][i]);
+                    running.row[head][i] = fused_multiply_add(pair_weight, rows.value[j].element(i), running.row[head][i]);
                 }
             }
         }
+        rows = next;
     }
 }
 
 struct DecodeScratch {
-    // Shared: queries times scale, HEADS rows; one value per wave and head; one row per wave.
-    Floats4* queries;
-    float* slots;
-    float* rows;
+    // Shared: HEADS * 2 * DECODE_THREADS fours, first queries and at the end rows; largest scores and sums of every
+    // wave and head.
+    Floats4* fours;
+    float* largest;
+    float* sums;
 };
 
-// Queries of the block's heads times scale, zero where there is no head and beyond head_dim. The first four elements of
-// every lane's eight come first, then the others, so that the lanes of a row read consecutive fours.
+// Queries of the block's heads times scale, zero where there is no head and beyond head_dim. Of every head the first four
+// elements of every lane's eight come first, then the others, so that the lanes of a row read consecutive fours.
 template <uint32_t HEADS, typename T>
-HG_DEVICE void load_queries(const T* q, uint32_t present, const DecodeShape& shape, Floats4* queries) {
-    for (uint32_t n = threadIdx.x; n < HEADS * FOURS; n += DECODE_THREADS) {
-        const uint32_t head = n / FOURS, place = n % FOURS;
-        const uint32_t column = place % (FOURS / 2) * CHUNK + place / (FOURS / 2) * 4;
+HG_DEVICE void load_queries(const T* q, uint32_t present, const DecodeShape& shape, uint32_t bits, Floats4* queries) {
+    // Once or twice.
+    HG_NO_UNROLL
+    for (uint32_t n = threadIdx.x; n < HEADS * 2u << bits; n += DECODE_THREADS) {
+        const uint32_t head = n >> (bits + 1), half = n >> bits & 1, lane = n & ((1u << bits) - 1);
+        const uint32_t column = lane * CHUNK + half * 4;
         Floats4 four = {0.0f, 0.0f, 0.0f, 0.0f};
         if (head < present && column < shape.head_dim) {
             const T* element = q + head * shape.head_dim + column;
@@ -121,146 +239,194 @@ HG_DEVICE void load_queries(const T* q, uint32_t present, const DecodeShape& sha
         }
         queries[n] = four;
     }
-    __syncthreads();
 }
 
-// Brings the block's running parts to one scale; `running.largest` is then the block's, the same in all threads, and
-// `running.sum` its whole sum.
-template <uint32_t HEADS>
-HG_DEVICE void rescale_to_block(Running<HEADS>& running, uint32_t lanes, float* slots) {
-    const uint32_t wave = threadIdx.x / wave_size(), waves = DECODE_THREADS / wave_size();
-    HG_UNROLL
-    for (uint32_t head = 0; head < HEADS; head++) {
-        const float largest = wave_reduce_maximum(running.largest[head]);
-        if (lane_index() == 0) slots[wave * HEADS + head] = largest;
-    }
-    __syncthreads();
-    HG_UNROLL
-    for (uint32_t head = 0; head < HEADS; head++) {
-        float largest = slots[head];
-        for (uint32_t i = 1; i < waves; i++) largest = Maximum::combine(largest, slots[i * HEADS + head]);
-        const float factor = exp_float(running.largest[head] - exponent_base(largest));
-        running.largest[head] = largest;
-        running.sum[head] *= factor;
-        HG_UNROLL
-        for (uint32_t i = 0; i < CHUNK; i++) running.row[head][i] *= factor;
-    }
-    __syncthreads();
-    HG_UNROLL
-    for (uint32_t head = 0; head < HEADS; head++) {
-        for (uint32_t distance = lanes; distance < wave_size(); distance *= 2) {
-            running.sum[head] += wave_shuffle_xor(running.sum[head], distance);
-        }
-        if (lane_index() == 0) slots[wave * HEADS + head] = running.sum[head];
-    }
-    __syncthreads();
-    HG_UNROLL
-    for (uint32_t head = 0; head < HEADS; head++) {
-        running.sum[head] = 0.0f;
-        for (uint32_t i = 0; i < waves; i++) running.sum[head] += slots[i * HEADS + head];
-    }
-}
-
-// Sums each head's row over the block and hands every element to `store(head, column, value)` once.
+// Brings all rows of the block to one scale, adds them, and hands every element of every head once to
+// `store(head, column, element, largest, sum)`, with the block's largest score and the whole sum of that head.
 template <uint32_t HEADS, typename Store>
-HG_DEVICE void sum_rows(const Running<HEADS>& running, const DecodeShape& shape, float* rows, Store store) {
-    const uint32_t lanes = lanes_per_row(shape.head_dim);
+HG_DEVICE void add_rows(Running<HEADS>& running, const DecodeShape& shape, const Pairs<HEADS>& pairs,
+                        const DecodeScratch& scratch, Store store) {
     const uint32_t wave = threadIdx.x / wave_size(), waves = DECODE_THREADS / wave_size();
+    const uint32_t own_head = pairs.own_head(), bits = pairs.bits;
+    float largest = reduce_over_rows<Maximum>(running.largest, bits);
+    if (pairs.speaks()) scratch.largest[wave * HEADS + own_head] = largest;
+    __syncthreads();
+    for (uint32_t i = 0; i < waves; i++) largest = Maximum::combine(largest, scratch.largest[i * HEADS + own_head]);
+    const float factor = exp_float(running.largest - exponent_base(largest));
+    float sum = running.sum * factor;
+    sum = reduce_over_rows<Sum>(sum + wave_shuffle_xor(sum, 1u << pairs.copies), bits);
+    if (pairs.speaks()) scratch.sums[wave * HEADS + own_head] = sum;
     HG_UNROLL
     for (uint32_t head = 0; head < HEADS; head++) {
-        HG_UNROLL
-        for (uint32_t i = 0; i < CHUNK; i++) {
-            float element = running.row[head][i];
-            for (uint32_t distance = lanes; distance < wave_size(); distance *= 2) {
-                element += wave_shuffle_xor(element, distance);
-            }
-            if (lane_index() < lanes) rows[wave * MOST_HEAD_DIM + lane_index() * CHUNK + i] = element;
+        const float f = pairs.from(factor, head, 0);
+        const float* row = running.row[head];
+        scratch.fours[head * 2 * DECODE_THREADS + threadIdx.x] = {row[0] * f, row[1] * f, row[2] * f, row[3] * f};
+        scratch.fours[(head * 2 + 1) * DECODE_THREADS + threadIdx.x] = {row[4] * f, row[5] * f, row[6] * f, row[7] * f};
+    }
+    __syncthreads();
+    const float* elements = reinterpret_cast<const float*>(scratch.fours);
+    const uint32_t rows = DECODE_THREADS >> bits;
+    for (uint32_t n = threadIdx.x; n < HEADS * CHUNK << bits; n += DECODE_THREADS) {
+        const uint32_t half = n >> (bits + 2), place = n & ((4u << bits) - 1);
+        const uint32_t head = half / 2, column = place / 4 * CHUNK + half % 2 * 4 + place % 4;
+        const float* element = elements + half * 4 * DECODE_THREADS + place;
+        float total = 0.0f;
+        // Four at a time: 4, 8 or 16 rows.
+        for (uint32_t row = 0; row < rows; row += 4) {
+            const float a = element[row << (bits + 2)], b = element[(row + 1) << (bits + 2)];
+            const float c = element[(row + 2) << (bits + 2)], d = element[(row + 3) << (bits + 2)];
+            total += (a + b) + (c + d);
         }
-        __syncthreads();
-        for (uint32_t column = threadIdx.x; column < shape.head_dim; column += DECODE_THREADS) {
-            float total = 0.0f;
-            for (uint32_t i = 0; i < waves; i++) total += rows[i * MOST_HEAD_DIM + column];
-            store(head, column, total, running.largest[head], running.sum[head]);
+        float head_largest = scratch.largest[head], head_sum = scratch.sums[head];
+        for (uint32_t i = 1; i < waves; i++) {
+            head_largest = Maximum::combine(head_largest, scratch.largest[i * HEADS + head]);
+            head_sum += scratch.sums[i * HEADS + head];
         }
-        __syncthreads();
+        if (column < shape.head_dim) store(head, column, total, head_largest, head_sum);
     }
 }
 
-// A split's part of one query head: head_dim elements, then the largest score and the sum.
+// A split's part of one query head: head_dim elements, then the largest score, the sum and two zeros, so that all parts
+// begin at 16 bytes.
+HG_DEVICE uint32_t part_floats(const DecodeShape& shape) { return shape.head_dim + 4; }
 HG_DEVICE uint64_t part_offset(const DecodeShape& shape, uint64_t sequence, uint32_t head, uint32_t split) {
-    return ((sequence * shape.heads + head) * shape.splits + split) * (shape.head_dim + 2);
+    return ((sequence * shape.heads + head) * shape.splits + split) * part_floats(shape);
 }
 
+// blockIdx.y is the split, so that the splits with work are launched before those without.
 template <uint32_t HEADS, typename T>
 HG_DEVICE void attention_decode(const T* q, const T* k_cache, const T* v_cache, const uint32_t* lengths, T* y,
                                 float* parts, const DecodeShape& shape, const DecodeScratch& scratch) {
     const uint32_t group = shape.heads / shape.kv_heads, tiles = (group + HEADS - 1) / HEADS;
-    const uint32_t split = blockIdx.x % shape.splits, tile = blockIdx.x / shape.splits % tiles;
-    const uint32_t kv_head = blockIdx.x / shape.splits / tiles % shape.kv_heads;
-    const uint64_t sequence = blockIdx.x / shape.splits / tiles / shape.kv_heads;
-    const uint32_t given = lengths[sequence], length = given < shape.capacity ? given : shape.capacity;
-    const uint32_t share = split_share(length, shape.splits, keys_per_step(shape.head_dim));
-    const uint32_t begin = split * share;
-    if (shape.splits > 1 && begin >= length) return;
+    const uint32_t tile = blockIdx.x % tiles, kv_head = blockIdx.x / tiles % shape.kv_heads, split = blockIdx.y;
+    const uint64_t sequence = blockIdx.x / tiles / shape.kv_heads;
+    const Share share = share_of(lengths, sequence, shape);
+    if (split >= share.used) return;
+    const uint32_t bits = lane_bits(shape.head_dim);
+    const Pairs<HEADS> pairs(bits);
     const uint32_t first_head = kv_head * group + tile * HEADS;
     const uint32_t left = group - tile * HEADS, present = left < HEADS ? left : HEADS;
-    load_queries<HEADS>(q + int64_t(sequence) * shape.q_stride + first_head * shape.head_dim, present, shape,
-                        scratch.queries);
+    load_queries<HEADS>(q + int64_t(sequence) * shape.q_stride + first_head * shape.head_dim, present, shape, bits,
+                        scratch.fours);
 
     Running<HEADS> running;
+    running.largest = negative_infinity();
+    running.sum = 0.0f;
     HG_UNROLL
     for (uint32_t head = 0; head < HEADS; head++) {
-        running.largest[head] = negative_infinity();
-        running.sum[head] = 0.0f;
         HG_UNROLL
         for (uint32_t i = 0; i < CHUNK; i++) running.row[head][i] = 0.0f;
     }
     const int64_t row = (int64_t(sequence) * shape.kv_heads + kv_head) * shape.capacity;
-    attend(k_cache + row * shape.k_stride, v_cache + row * shape.v_stride, shape,
-           {begin, length - begin < share ? length : begin + share}, scratch.queries, running);
-    rescale_to_block(running, lanes_per_row(shape.head_dim), scratch.slots);
-    sum_rows(running, shape, scratch.rows, [&](uint32_t head, uint32_t column, float total, float largest, float sum) {
+    const uint32_t column = pairs.lane * CHUNK;
+    const bool aligned = misalignment(k_cache) == 0 && misalignment(v_cache) == 0 &&
+                         uint64_t(shape.k_stride | shape.v_stride) % Vector16<T>::COUNT == 0;
+    const CachePlace<T> place = {k_cache + row * shape.k_stride + column, v_cache + row * shape.v_stride + column,
+                                 shape.k_stride, shape.v_stride, threadIdx.x >> bits, DECODE_THREADS >> bits,
+                                 column < shape.head_dim, aligned};
+    attend(place, share, split * share.positions, scratch.fours, pairs, running);
+    add_rows(running, shape, pairs, scratch, [&](uint32_t head, uint32_t column, float total, float largest, float sum) {
         if (head >= present) return;
-        if (shape.splits == 1) {
+        if (share.used == 1) {
             y[int64_t(sequence) * shape.y_stride + (first_head + head) * shape.head_dim + column] =
                 from_float<T>(divide(total, sum));
             return;
         }
         float* part = parts + part_offset(shape, sequence, first_head + head, split);
         part[column] = total;
-        if (column == 0) {
-            part[shape.head_dim] = largest;
-            part[shape.head_dim + 1] = sum;
-        }
+        if (column < 4) part[shape.head_dim + column] = column == 0 ? largest : column == 1 ? sum : 0.0f;
     });
 }
 
-// Adds the parts of one query head; one block each.
-template <typename T>
-HG_DEVICE void attention_combine(const uint32_t* lengths, const float* parts, T* y, const DecodeShape& shape) {
-    const uint32_t head = blockIdx.x % shape.heads;
-    const uint64_t sequence = blockIdx.x / shape.heads;
-    const uint32_t given = lengths[sequence], length = given < shape.capacity ? given : shape.capacity;
-    const uint32_t share = split_share(length, shape.splits, keys_per_step(shape.head_dim));
-    const uint32_t used = share == 0 ? 0 : (length + share - 1) / share, dim = shape.head_dim;
-    const float* first = parts + part_offset(shape, sequence, head, 0);
-    float largest = negative_infinity();
-    for (uint32_t i = 0; i < used; i++) largest = Maximum::combine(largest, first[i * (dim + 2) + dim]);
-    for (uint32_t column = threadIdx.x; column < dim; column += blockDim.x) {
-        float total = 0.0f, sum = 0.0f;
-        for (uint32_t i = 0; i < used; i++) {
-            const float* part = first + i * (dim + 2);
-            const float factor = exp_float(part[dim] - exponent_base(largest));
-            total = fused_multiply_add(factor, part[column], total);
-            sum = fused_multiply_add(factor, part[dim + 1], sum);
+constexpr uint32_t COMBINE_THREADS = 128;
+// Parts whose rows a thread asks for at once.
+constexpr uint32_t PARTS_AT_ONCE = 8;
+// Parts that a lane has of one query head, where a wave is 32.
+constexpr uint32_t PARTS_PER_LANE = MOST_SPLITS / 32;
+
+// Four columns of a head's parts, one in `groups`.
+struct PartColumns {
+    const float* first;
+    uint32_t stride, used, groups;
+    bool in_row;
+
+    HG_MEMBER void load(uint32_t base, Floats4 (&rows)[PARTS_AT_ONCE]) const {
+        HG_UNROLL
+        for (uint32_t j = 0; j < PARTS_AT_ONCE; j++) {
+            const uint32_t part = base + j * groups;
+            rows[j] = {0.0f, 0.0f, 0.0f, 0.0f};
+            if (part < used && in_row) rows[j] = *reinterpret_cast<const Floats4*>(first + part * stride);
         }
-        y[int64_t(sequence) * shape.y_stride + head * dim + column] = from_float<T>(divide(total, sum));
+    }
+};
+
+// Adds the parts of one query head; one block each. Every wave finds the largest score and the sum for itself, a lane for
+// each part; the factors of the first wave then serve all. A row is 4 columns a thread, and groups of 16, 32 or 64 threads
+// take the parts by turns. Reads (head_dim + 4) * 4 bytes per part, once, but for the two words that every wave reads.
+template <typename T>
+HG_DEVICE void attention_combine(const uint32_t* lengths, const float* parts, T* y, const DecodeShape& shape,
+                                 float* factors, Floats4* totals) {
+    const uint32_t head = blockIdx.x % shape.heads, dim = shape.head_dim;
+    const uint64_t sequence = blockIdx.x / shape.heads;
+    const uint32_t used = share_of(lengths, sequence, shape).used;
+    if (used == 1) return;
+    const uint32_t bits = lane_bits(dim) + 1, column = (threadIdx.x & ((1u << bits) - 1)) * 4;
+    const uint32_t group = threadIdx.x >> bits, groups = COMBINE_THREADS >> bits, stride = part_floats(shape);
+    const float* first = parts + part_offset(shape, sequence, head, 0);
+    const PartColumns columns = {first + column, stride, used, groups, column < dim};
+    Floats4 rows[PARTS_AT_ONCE];
+    columns.load(group, rows);
+
+    float part_largest[PARTS_PER_LANE], part_sum[PARTS_PER_LANE], largest = negative_infinity(), sum = 0.0f;
+    HG_UNROLL
+    for (uint32_t k = 0; k < PARTS_PER_LANE; k++) {
+        const uint32_t part = lane_index() + k * wave_size();
+        part_largest[k] = part < used ? first[part * stride + dim] : negative_infinity();
+        part_sum[k] = part < used ? first[part * stride + dim + 1] : 0.0f;
+        largest = Maximum::combine(largest, part_largest[k]);
+    }
+    largest = wave_reduce_maximum(largest);
+    HG_UNROLL
+    for (uint32_t k = 0; k < PARTS_PER_LANE; k++) {
+        const uint32_t part = lane_index() + k * wave_size();
+        const float factor = exp_float(part_largest[k] - exponent_base(largest));
+        if (threadIdx.x < wave_size() && part < used) factors[part] = factor;
+        sum = fused_multiply_add(factor, part_sum[k], sum);
+    }
+    sum = wave_reduce_sum(sum);
+    __syncthreads();
+
+    Floats4 total = {0.0f, 0.0f, 0.0f, 0.0f};
+    for (uint32_t base = group; base < used; base += groups * PARTS_AT_ONCE) {
+        if (base != group) columns.load(base, rows);
+        HG_UNROLL
+        for (uint32_t j = 0; j < PARTS_AT_ONCE; j++) {
+            const uint32_t part = base + j * groups;
+            const float factor = part < used ? factors[part] : 0.0f;
+            total = {fused_multiply_add(factor, rows[j].x, total.x), fused_multiply_add(factor, rows[j].y, total.y),
+                     fused_multiply_add(factor, rows[j].z, total.z), fused_multiply_add(factor, rows[j].w, total.w)};
+        }
+    }
+    totals[threadIdx.x] = total;
+    __syncthreads();
+    const float* elements = reinterpret_cast<const float*>(totals);
+    for (uint32_t column = threadIdx.x; column < dim; column += COMBINE_THREADS) {
+        float element = 0.0f;
+        for (uint32_t i = 0; i < groups; i++) element += elements[(i << (bits + 2)) + column];
+        y[int64_t(sequence) * shape.y_stride + head * dim + column] = from_float<T>(divide(element, sum));
     }
 }
 
-#define DECODE_PARAMETERS(T)                                                                                            (const T* q, const T* k_cache, const T* v_cache, const uint32_t* lengths, T* y, float* parts, uint32_t heads,       uint32_t kv_heads, uint32_t head_dim, uint32_t capacity, uint32_t splits, float scale, int64_t q_stride,           int64_t k_stride, int64_t v_stride, int64_t y_stride)
+#define DECODE_PARAMETERS(T)                                                                                           \
+    (const T* q, const T* k_cache, const T* v_cache, const uint32_t* lengths, T* y, float* parts, uint32_t heads,      \
+     uint32_t kv_heads, uint32_t head_dim, uint32_t capacity, uint32_t splits, float scale, int64_t q_stride,          \
+     int64_t k_stride, int64_t v_stride, int64_t y_stride)
 #define DECODE_SHAPE {heads, kv_heads, head_dim, capacity, splits, scale, q_stride, k_stride, v_stride, y_stride}
-#define DECODE_BODY(HEADS)                                                                                     HG_SHARED(Floats4, queries, HEADS* FOURS);                                                                 HG_SHARED(float, slots, HEADS* MOST_WAVES);                                                                HG_SHARED(float, rows, MOST_WAVES* MOST_HEAD_DIM);                                                         attention_decode<HEADS>(q, k_cache, v_cache, lengths, y, parts, DECODE_SHAPE, {queries, slots, rows})
+#define DECODE_BODY(HEADS)                                                                                             \
+    HG_SHARED(Floats4, fours, HEADS * 2 * DECODE_THREADS);                                                             \
+    HG_SHARED(float, largest, HEADS * MOST_WAVES);                                                                     \
+    HG_SHARED(float, sums, HEADS * MOST_WAVES);                                                                        \
+    attention_decode<HEADS>(q, k_cache, v_cache, lengths, y, parts, DECODE_SHAPE, {fours, largest, sums})
 
 HG_KERNEL(attention_decode_f32_1, 128, DECODE_PARAMETERS(float)) { DECODE_BODY(1); }
 HG_KERNEL(attention_decode_f32_4, 128, DECODE_PARAMETERS(float)) { DECODE_BODY(4); }
@@ -269,9 +435,15 @@ HG_KERNEL(attention_decode_f16_4, 128, DECODE_PARAMETERS(f16)) { DECODE_BODY(4);
 HG_KERNEL(attention_decode_bf16_1, 128, DECODE_PARAMETERS(bf16)) { DECODE_BODY(1); }
 HG_KERNEL(attention_decode_bf16_4, 128, DECODE_PARAMETERS(bf16)) { DECODE_BODY(4); }
 
-#define COMBINE_BODY attention_combine(lengths, parts, y, DECODE_SHAPE)
-#define COMBINE_PARAMETERS(T)                                                                                           (const uint32_t* lengths, T* y, const float* parts, uint32_t heads, uint32_t kv_heads, uint32_t head_dim,           uint32_t capacity, uint32_t splits, float scale, int64_t q_stride, int64_t k_stride, int64_t v_stride,             int64_t y_stride)
+#define COMBINE_BODY                                                                                                   \
+    HG_SHARED(float, factors, MOST_SPLITS);                                                                            \
+    HG_SHARED(Floats4, totals, COMBINE_THREADS);                                                                       \
+    attention_combine(lengths, parts, y, DECODE_SHAPE, factors, totals)
+#define COMBINE_PARAMETERS(T)                                                                                          \
+    (const uint32_t* lengths, T* y, const float* parts, uint32_t heads, uint32_t kv_heads, uint32_t head_dim,          \
+     uint32_t capacity, uint32_t splits, float scale, int64_t q_stride, int64_t k_stride, int64_t v_stride,            \
+     int64_t y_stride)
 
-HG_KERNEL(attention_combine_f32, 256, COMBINE_PARAMETERS(float)) { COMBINE_BODY; }
-HG_KERNEL(attention_combine_f16, 256, COMBINE_PARAMETERS(f16)) { COMBINE_BODY; }
-HG_KERNEL(attention_combine_bf16, 256, COMBINE_PARAMETERS(bf16)) { COMBINE_BODY; }
+HG_KERNEL(attention_combine_f32, 128, COMBINE_PARAMETERS(float)) { COMBINE_BODY; }
+HG_KERNEL(attention_combine_f16, 128, COMBINE_PARAMETERS(f16)) { COMBINE_BODY; }
+HG_KERNEL(attention_combine_bf16, 128, COMBINE_PARAMETERS(bf16)) { COMBINE_BODY; }

@@ -27,6 +27,18 @@ HG_DEVICE RowChunk<T> load_chunk(const T* address, bool wanted) {
     return chunk;
 }
 
+// The same where it is known beforehand whether the address is a multiple of 16: no branch between this load and others.
+template <bool ALIGNED, typename T>
+HG_DEVICE RowChunk<T> load_chunk(const T* address, bool wanted) {
+    RowChunk<T> chunk;
+    HG_UNROLL
+    for (uint32_t i = 0; i < RowChunk<T>::PARTS; i++) {
+        chunk.parts[i] = Vector16<T>{{0, 0, 0, 0}};
+        if (wanted) chunk.parts[i] = load_vector_or_elements(address + i * Vector16<T>::COUNT, ALIGNED);
+    }
+    return chunk;
+}
+
 struct alignas(16) Floats4 {
     float x, y, z, w;
 };

@@ -24,10 +24,18 @@ const HEADS_PER_BLOCK: usize = 4;
 /// Blocks for each multiprocessor, so that loads are always in flight.
 const BLOCKS_PER_MULTIPROCESSOR: usize = 4;
 
+/// Steps that one block takes alone, and the least that it takes where several share a head: the kernel decides by the
+/// length, so more blocks than the capacity needs would never have work.
+const SINGLE_STEPS: usize = 4;
+const LEAST_STEPS: usize = 2;
+
 const MOST_SPLITS: usize = 64;
 
 /// Threads of a block that adds the parts of a head.
 const COMBINE_THREADS: u32 = 128;
+
+/// Floats of a part beside its elements: the largest score, the sum, and two that bring the next part to 16 bytes.
+const PART_FLOATS: usize = 4;
 
 pub(super) const SCALE: ParameterSpec = ParameterSpec {
     name: "scale",
@@ -74,10 +82,13 @@ fn head_tiles(heads: Heads) -> (usize, usize) {
 fn splits(device: &DeviceInfo, problem: &Problem) -> usize {
     let heads = Heads::of(problem);
     let lanes = (heads.dim / 8).next_power_of_two().clamp(8, 32);
-    let step = THREADS / lanes * KEYS_PER_LANE;
+    let steps = number(problem, "capacity").div_ceil(THREADS / lanes * KEYS_PER_LANE);
+    if steps <= SINGLE_STEPS {
+        return 1;
+    }
     let blocks = problem.rows * heads.kv * head_tiles(heads).1;
     let wanted = (BLOCKS_PER_MULTIPROCESSOR * device.multiprocessors as usize).div_ceil(blocks);
-    wanted.min(number(problem, "capacity").div_ceil(step)).clamp(1, MOST_SPLITS)
+    wanted.min(steps.div_ceil(LEAST_STEPS)).clamp(1, MOST_SPLITS)
 }
 
 impl Operation for AttentionDecode {
@@ -165,10 +176,10 @@ impl Operation for AttentionDecode {
         let specs = self.tensors(problem);
         let strided = (0..specs.len()).filter(|slot| specs[*slot].dtype != DType::U32);
         scalars.extend(strided.map(PlanArgument::RowStride));
-        let launch = |function: String, blocks: usize, threads: u32, pointers: &[PlanArgument]| PlannedLaunch {
+        let launch = |function: String, grid: [usize; 2], threads: u32, pointers: &[PlanArgument]| PlannedLaunch {
             kernel: KernelId::new("attention/attention_decode", function),
             dimensions: LaunchDimensions {
-                grid: [blocks as u32, 1, 1],
+                grid: [grid[0] as u32, grid[1] as u32, 1],
                 block: [threads, 1, 1],
                 dynamic_shared_bytes: 0,
             },
@@ -177,13 +188,14 @@ impl Operation for AttentionDecode {
         let tensor = PlanArgument::Tensor;
         let pointers = [tensor(0), tensor(1), tensor(2), tensor(3), tensor(4), parts];
         let name = format!("attention_decode_{dtype}_{per_block}");
-        let mut launches = vec![launch(name, rows * heads.kv * tiles * splits, THREADS as u32, &pointers)];
+        let mut launches = vec![launch(name, [rows * heads.kv * tiles, splits], THREADS as u32, &pointers)];
         if splits == 1 {
             return Ok(LaunchPlan::of_launches(0, launches));
         }
         let pointers = [tensor(3), tensor(4), parts];
-        launches.push(launch(format!("attention_combine_{dtype}"), rows * heads.query, COMBINE_THREADS, &pointers));
-        let workspace_bytes = rows * heads.query * splits * (heads.dim + 2) * DType::F32.size();
+        let name = format!("attention_combine_{dtype}");
+        launches.push(launch(name, [rows * heads.query, 1], COMBINE_THREADS, &pointers));
+        let workspace_bytes = rows * heads.query * splits * (heads.dim + PART_FLOATS) * DType::F32.size();
         Ok(LaunchPlan::of_launches(workspace_bytes, launches))
     }
 

@@ -64,7 +64,7 @@ pub const MUTANTS: &[Mutant] = &[
         mistake: "query heads on the wrong head of keys",
         file: "attention/attention_decode.hip",
         replacements: &[
-            ("/ tiles % shape.kv_heads;", "/ tiles % shape.kv_heads ^ 1;"),
+            ("/ tiles % shape.kv_heads,", "/ tiles % shape.kv_heads ^ 1,"),
             ("kv_head * group + tile", "(kv_head ^ 1) * group + tile"),
         ],
         case: "attention_decode/f32/3x64/normal",
@@ -74,8 +74,16 @@ pub const MUTANTS: &[Mutant] = &[
     Mutant {
         mistake: "one position too many",
         file: "attention/attention_decode.hip",
-        replacements: &[("share ? length : begin + share", "share ? length + 1 : begin + share")],
+        replacements: &[("positions ? share.length :", "positions ? share.length + 1 :")],
         case: "attention_decode/bf16/3x64/normal",
+        wave: "32",
+        expects: "wrong y: ",
+    },
+    Mutant {
+        mistake: "a sequence that one block takes has nobody who writes it, where others are shared",
+        file: "attention/attention_decode.hip",
+        replacements: &[("if (share.used == 1) {", "if (shape.splits == 1) {")],
+        case: "attention_decode/f32/5x64/capacity=150/normal",
         wave: "32",
         expects: "wrong y: ",
     },
@@ -83,7 +91,7 @@ pub const MUTANTS: &[Mutant] = &[
         mistake: "parts are added as if all had the same largest score",
         file: "attention/attention_decode.hip",
         replacements: &[(
-            "exp_float(part[dim] - exponent_base(largest))",
+            "exp_float(part_largest[k] - exponent_base(largest))",
             "exp_float(largest - exponent_base(largest))",
         )],
         case: "attention_decode/f32/1x64/heads=4,kv_heads=1,capacity=3000/normal",
