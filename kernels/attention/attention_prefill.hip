@@ -1,5 +1,6 @@
 // Causal attention of a prompt's tokens over the cache of their sequence: y = softmax(Q K^T * scale) V, where the token in
-// row r, at position past + r, sees positions 0 to past + r. Grouped query heads share a head of keys and values.
+// row r, at position past + r, sees positions 0 to past + r. Grouped query heads share a head of keys and values. Of f32, and
+// of heads with more than 128 elements: others are attention_prefill_fragments.
 //
 // Tiles of queries and keys with an online softmax (Dao, "FlashAttention-2: Faster Attention with Better Parallelism and
 // Work Partitioning", 2023): scores never leave the block. A block takes 64 rows of one head (32 where a
@@ -244,7 +245,5 @@ HG_DEVICE void attention_prefill(const T* q, const T* k_cache, const T* v_cache,
 
 HG_KERNEL(attention_prefill_f32_128, 256, PREFILL_PARAMETERS(float)) { PREFILL_BODY(128); }
 HG_KERNEL(attention_prefill_f32_256, 256, PREFILL_PARAMETERS(float)) { PREFILL_BODY(256); }
-HG_KERNEL(attention_prefill_f16_128, 256, PREFILL_PARAMETERS(f16)) { PREFILL_BODY(128); }
 HG_KERNEL(attention_prefill_f16_256, 256, PREFILL_PARAMETERS(f16)) { PREFILL_BODY(256); }
-HG_KERNEL(attention_prefill_bf16_128, 256, PREFILL_PARAMETERS(bf16)) { PREFILL_BODY(128); }
 HG_KERNEL(attention_prefill_bf16_256, 256, PREFILL_PARAMETERS(bf16)) { PREFILL_BODY(256); }

@@ -7,7 +7,11 @@
 // specifics", AMD). There operands are widened, and multiplied by four MFMA of f32, at a quarter of the speed.
 #pragma once
 
-constexpr uint32_t OPERAND_WORDS = 2, MOST_ELEMENTS = 4, MOST_SLOTS = 1;
+constexpr uint32_t OPERAND_WORDS = 2, MOST_ELEMENTS = 4, MOST_SLOTS = 1, MOST_FRAGMENT_LANES = 64;
+// Three blocks in 64 KiB.
+constexpr uint32_t FRAGMENT_SHARED_BYTES = 20 * 1024;
+constexpr bool FEW_REGISTERS = false;
+constexpr uint32_t WAVE_FRAGMENTS = 1, MOST_KEPT_QUERIES = 128;
 
 struct Operand {
     uint32_t words[OPERAND_WORDS];
@@ -91,3 +95,5 @@ template <typename T>
 HG_DEVICE void multiply_add(Accumulator& sum, const Operand& left, const Operand& right) {
     sum = __builtin_bit_cast(Accumulator, multiply_vectors(right, left, __builtin_bit_cast(Floats4Vector, sum), T{}));
 }
+
+HG_DEVICE void limit_registers() { __builtin_amdgcn_sched_barrier(0); }

@@ -3,7 +3,13 @@
 // half. An accumulator's elements are where a left operand's are, so that rounding one gives the other.
 #pragma once
 
-constexpr uint32_t OPERAND_WORDS = 4, MOST_ELEMENTS = 8, MOST_SLOTS = 2;
+#include "shared_copy.h"
+
+constexpr uint32_t OPERAND_WORDS = 4, MOST_ELEMENTS = 8, MOST_SLOTS = 2, MOST_FRAGMENT_LANES = 32;
+// Three blocks of 128 threads have the registers; 228 KiB of shared memory on compute capability 9.0, 100 on 8.9.
+constexpr uint32_t FRAGMENT_SHARED_BYTES = 36 * 1024;
+constexpr bool FEW_REGISTERS = false;
+constexpr uint32_t WAVE_FRAGMENTS = 2, MOST_KEPT_QUERIES = 64;
 
 struct Operand {
     uint32_t words[OPERAND_WORDS];
@@ -24,46 +30,77 @@ HG_DEVICE float reduce_row(float value) {
     return group_reduce<Operator>(value, 4);
 }
 
-HG_DEVICE uint32_t shared_address(const void* pointer) {
-    uint32_t address;
-    asm("{ .reg .u64 shared; cvta.to.shared.u64 shared, %1; cvt.u32.u64 %0, shared; }" : "=r"(address) : "l"(pointer));
-    return address;
-}
-
 // Four 8 x 8 matrices, whose rows are at the addresses of lanes 0 to 7, 8 to 15, 16 to 23 and 24 to 31.
-HG_DEVICE Operand load_matrices(const void* row) {
+HG_DEVICE Operand load_matrices(uint32_t row) {
     Operand operand;
     asm volatile("ldmatrix.sync.aligned.m8n8.x4.shared.b16 {%0, %1, %2, %3}, [%4];"
                  : "=r"(operand.words[0]), "=r"(operand.words[1]), "=r"(operand.words[2]), "=r"(operand.words[3])
-                 : "r"(shared_address(row))
+                 : "r"(row)
                  : "memory");
     return operand;
 }
-HG_DEVICE Operand load_matrices_transposed(const void* row) {
+HG_DEVICE Operand load_matrices_transposed(uint32_t row) {
     Operand operand;
     asm volatile("ldmatrix.sync.aligned.m8n8.x4.trans.shared.b16 {%0, %1, %2, %3}, [%4];"
                  : "=r"(operand.words[0]), "=r"(operand.words[1]), "=r"(operand.words[2]), "=r"(operand.words[3])
-                 : "r"(shared_address(row))
+                 : "r"(row)
                  : "memory");
     return operand;
 }
 
 // Words: rows 0 to 7 and 8 to 15 of the first eight k, then of the last eight.
 template <typename T>
-HG_DEVICE Operand load_left(const T* tile, uint32_t stride) {
-    const uint32_t lane = lane_index();
-    return load_matrices(tile + lane % 16 * stride + lane / 16 * 8);
-}
+struct LeftPlace {
+    uint32_t row;
+    HG_MEMBER LeftPlace() {}
+    HG_MEMBER LeftPlace(const T* tile, uint32_t stride) {
+        const uint32_t lane = lane_index();
+        row = shared_address(tile + lane % 16 * stride + lane / 16 * 8);
+    }
+};
 // Words: both halves of k of rows 0 to 7, then of rows 8 to 15.
 template <typename T>
+struct RightPlace {
+    uint32_t row;
+    HG_MEMBER RightPlace() {}
+    HG_MEMBER RightPlace(const T* tile, uint32_t stride) {
+        const uint32_t lane = lane_index();
+        row = shared_address(tile + (lane % 8 + lane / 16 * 8) * stride + lane / 8 % 2 * 8);
+    }
+};
+template <typename T>
+struct TransposedPlace {
+    uint32_t row;
+    HG_MEMBER TransposedPlace() {}
+    HG_MEMBER TransposedPlace(const T* tile, uint32_t stride) {
+        const uint32_t lane = lane_index();
+        row = shared_address(tile + lane % 16 * stride + lane / 16 * 8);
+    }
+};
+
+template <typename T>
+HG_DEVICE Operand load_left(const LeftPlace<T>& place, uint32_t offset) {
+    return load_matrices(place.row + offset * 2);
+}
+template <typename T>
+HG_DEVICE Operand load_right(const RightPlace<T>& place, uint32_t offset) {
+    return load_matrices(place.row + offset * 2);
+}
+template <typename T>
+HG_DEVICE Operand load_right_transposed(const TransposedPlace<T>& place, uint32_t offset) {
+    return load_matrices_transposed(place.row + offset * 2);
+}
+template <typename T>
+HG_DEVICE Operand load_left(const T* tile, uint32_t stride) {
+    return load_left(LeftPlace<T>(tile, stride), 0);
+}
+template <typename T>
 HG_DEVICE Operand load_right(const T* tile, uint32_t stride) {
-    const uint32_t lane = lane_index();
-    return load_matrices(tile + (lane % 8 + lane / 16 * 8) * stride + lane / 8 % 2 * 8);
+    return load_right(RightPlace<T>(tile, stride), 0);
 }
 template <typename T>
 HG_DEVICE Operand load_right_transposed(const T* tile, uint32_t stride) {
-    const uint32_t lane = lane_index();
-    return load_matrices_transposed(tile + lane % 16 * stride + lane / 16 * 8);
+    return load_right_transposed(TransposedPlace<T>(tile, stride), 0);
 }
 
 HG_DEVICE uint32_t pack_rounded(float low, float high, bf16) {
@@ -104,3 +141,5 @@ HG_DEVICE void multiply_add(Accumulator& sum, const Operand& left, const Operand
     multiply_half(sum.value, left, right.words[0], right.words[1], T{});
     multiply_half(sum.value + 4, left, right.words[2], right.words[3], T{});
 }
+
+HG_DEVICE void limit_registers() {}

@@ -3,7 +3,15 @@
 // of AMD's MFMA, one row: the emulator runs kernels with both kinds.
 #pragma once
 
-constexpr uint32_t OPERAND_WORDS = 4, MOST_ELEMENTS = 8, MOST_SLOTS = 2;
+constexpr uint32_t OPERAND_WORDS = 4, MOST_ELEMENTS = 8, MOST_SLOTS = 2, MOST_FRAGMENT_LANES = 64;
+constexpr uint32_t FRAGMENT_SHARED_BYTES = 20 * 1024;
+constexpr bool FEW_REGISTERS = true;
+// On the host as on NVIDIA GPUs.
+#if defined(__AMDGCN__)
+constexpr uint32_t WAVE_FRAGMENTS = 1, MOST_KEPT_QUERIES = 128;
+#else
+constexpr uint32_t WAVE_FRAGMENTS = 2, MOST_KEPT_QUERIES = 64;
+#endif
 
 struct Operand {
     uint32_t words[OPERAND_WORDS];
@@ -129,3 +137,9 @@ HG_DEVICE void multiply_add(Accumulator& sum, const Operand& left, const Operand
     }
     wave_barrier();
 }
+
+#if defined(__AMDGCN__)
+HG_DEVICE void limit_registers() { __builtin_amdgcn_sched_barrier(0); }
+#else
+HG_DEVICE void limit_registers() {}
+#endif

@@ -6,7 +6,11 @@
 // Architecture", section Wave Matrix Multiply Accumulate.)
 #pragma once
 
-constexpr uint32_t MOST_ELEMENTS = 8, MOST_SLOTS = 1;
+constexpr uint32_t MOST_ELEMENTS = 8, MOST_SLOTS = 1, MOST_FRAGMENT_LANES = 32;
+// Three blocks in 64 KiB.
+constexpr uint32_t FRAGMENT_SHARED_BYTES = 20 * 1024;
+constexpr bool FEW_REGISTERS = true;
+constexpr uint32_t WAVE_FRAGMENTS = 1, MOST_KEPT_QUERIES = 128;
 
 #if defined(__GFX11__)
 constexpr uint32_t OPERAND_WORDS = 8;
@@ -119,3 +123,5 @@ template <typename T>
 HG_DEVICE void multiply_add(Accumulator& sum, const Operand& left, const Operand& right) {
     sum = __builtin_bit_cast(Accumulator, multiply_vectors(right, left, __builtin_bit_cast(Floats8Vector, sum), T{}));
 }
+
+HG_DEVICE void limit_registers() { __builtin_amdgcn_sched_barrier(0); }

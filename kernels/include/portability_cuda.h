@@ -188,6 +188,16 @@ HG_DEVICE float divide(float a, float b) {
     asm("div.rn.f32 %0, %1, %2;" : "=f"(result) : "f"(a), "f"(b));
     return result;
 }
+HG_DEVICE float larger(float a, float b) {
+    float result;
+    asm("max.f32 %0, %1, %2;" : "=f"(result) : "f"(a), "f"(b));
+    return result;
+}
+HG_DEVICE float approximate_exp2(float x) {
+    float result;
+    asm("ex2.approx.ftz.f32 %0, %1;" : "=f"(result) : "f"(x));
+    return result;
+}
 
 // One rounding at most: steps up are exact until they overflow, and a step down towards the subnormals keeps
 // the last 24 binary places for the final multiplication.

@@ -1,4 +1,5 @@
-// Matrix product, the work of a prompt where no vendor library is there: Y = X W^T, X is [m, columns], W [rows, columns].
+// Matrix product of f32, the work of a prompt where no vendor library is there: Y = X W^T, X is [m, columns], W
+// [rows, columns]. Of f16 and bf16 it is matrix_product_fragments.
 //
 // Bytes: reads X for each 64 rows of W, and W for each 64 rows of X, mostly from L2; writes m * rows. 2 * m * rows * columns
 // operations: arithmetic binds. A block makes a 64 x 64 tile of Y, a slice of 32 columns of X and W at a time in shared
@@ -94,5 +95,3 @@ HG_DEVICE void matrix_product(const T* x, const T* weights, T* y, uint32_t m, ui
     matrix_product(x, weights, y, m, rows, columns, x_stride, weight_stride, y_stride, stage)
 
 HG_KERNEL(matrix_product_f32, PRODUCT_THREADS, PRODUCT_PARAMETERS(float)) { PRODUCT_BODY; }
-HG_KERNEL(matrix_product_f16, PRODUCT_THREADS, PRODUCT_PARAMETERS(f16)) { PRODUCT_BODY; }
-HG_KERNEL(matrix_product_bf16, PRODUCT_THREADS, PRODUCT_PARAMETERS(bf16)) { PRODUCT_BODY; }

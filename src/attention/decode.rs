@@ -11,7 +11,7 @@ use crate::operation::{
 use crate::tensor::{DType, HostTensor};
 
 use super::shape::{HEADS, Heads, KV_HEADS, cache, check_heads, count, laid_out, number};
-use super::softmax::{CLASSES, attend, generate, rows, scale};
+use super::softmax::{CLASSES, Weights, attend, generate, rows, scale};
 
 /// Of `kernels/attention/attention_decode.hip`.
 const THREADS: usize = 128;
@@ -152,7 +152,8 @@ impl Operation for AttentionDecode {
             let queries = inputs[0].row_f64(row);
             let first = run % heads.kv * heads.group() * heads.dim;
             let queries = queries[first..first + heads.group() * heads.dim].to_vec();
-            let heads: Vec<_> = queries.chunks(heads.dim).map(|query| attend(query, &keys, &values, scale)).collect();
+            let heads: Vec<_> =
+                queries.chunks(heads.dim).map(|query| attend(query, &keys, &values, scale, Weights::F32)).collect();
             heads
         });
         let (values, tolerances): (Vec<_>, Vec<_>) = outputs.collect::<Vec<_>>().into_iter().unzip();

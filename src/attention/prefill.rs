@@ -2,7 +2,7 @@
 
 use rayon::prelude::*;
 
-use crate::backend::{DeviceInfo, KernelId, LaunchDimensions};
+use crate::backend::{BackendKind, DeviceInfo, KernelId, LaunchDimensions};
 use crate::operation::{
     ContractError, Cost, ElementGate, InputClass, LaunchPlan, NumericOutput, NumericReference, Operation,
     ParameterSpec, PlanArgument, PlannedLaunch, Problem, Reference, TensorRole, TensorSpec,
@@ -11,11 +11,14 @@ use crate::tensor::HostTensor;
 
 use super::decode::{SCALE, check_attention};
 use super::shape::{HEADS, Heads, KV_HEADS, cache, count, laid_out, number};
-use super::softmax::{CLASSES, attend, generate, rows, scale};
+use super::softmax::{CLASSES, Weights, attend, generate, rows, scale};
 
 /// Of `kernels/attention/attention_prefill.hip`.
 const THREADS: u32 = 256;
 const TILE: usize = 64;
+
+/// Of `kernels/include/prefill_fragments.h`.
+const FRAGMENT_WAVES: u32 = 4;
 
 const PARAMETERS: &[ParameterSpec] = &[
     HEADS,
@@ -29,9 +32,37 @@ const PARAMETERS: &[ParameterSpec] = &[
 /// Columns are the elements of a head.
 pub struct AttentionPrefill;
 
-/// Elements of a head for which the kernel is made, and the rows of its blocks.
-fn variant(head_dim: usize) -> (usize, usize) {
-    if head_dim <= 128 { (128, TILE) } else { (256, TILE / 2) }
+/// Whether weights become matrix fragments, of the storage type.
+fn rounds_weights(problem: &Problem) -> bool {
+    problem.dtype.size() == 2 && problem.columns <= 128
+}
+
+/// Elements of a head for which the kernel of a problem is made.
+fn made_for(problem: &Problem) -> usize {
+    problem.columns.next_power_of_two().max(if rounds_weights(problem) { 64 } else { 128 })
+}
+
+/// Rows of a block.
+fn block_rows(problem: &Problem, backend: BackendKind) -> usize {
+    match (rounds_weights(problem), made_for(problem)) {
+        // A wave of AMD's has 16 rows, others 32.
+        (true, _) => FRAGMENT_WAVES as usize * if backend == BackendKind::Hip { 16 } else { 32 },
+        (false, 128) => TILE,
+        (false, _) => TILE / 2,
+    }
+}
+
+/// Shared memory for a block of matrix fragments: keys, values and, where registers do not hold them, queries. As
+/// `PrefillTile` has them with each architecture's constants.
+fn fragment_bytes(problem: &Problem, device: &DeviceInfo) -> u32 {
+    let (rows, made_for) = (block_rows(problem, device.backend), made_for(problem));
+    let capability = device.architecture.strip_prefix("sm_").and_then(|number| number.parse::<u32>().ok());
+    let few_keys = made_for == 128 && capability.is_none_or(|capability| capability < 80);
+    let keys = if few_keys { TILE / 2 } else { TILE };
+    let queries_stay = made_for == 128 && device.backend != BackendKind::Hip;
+    let staged = if queries_stay { rows + 2 * keys } else { rows.max(2 * keys) };
+    // Rows are padded by one vector of 16 bytes.
+    (staged * (made_for * problem.dtype.size() + 16)) as u32
 }
 
 impl Operation for AttentionPrefill {
@@ -86,11 +117,12 @@ impl Operation for AttentionPrefill {
             (0..heads.kv).map(|head| rows(tensor, head * capacity, past + problem.rows)).collect()
         };
         let (keys, values) = (of_head(&inputs[1]), of_head(&inputs[2]));
+        let weights = if rounds_weights(problem) { Weights::Rounded(problem.dtype) } else { Weights::F32 };
         let outputs = (0..problem.rows * heads.query).into_par_iter().map(|place| {
             let (row, head) = (place / heads.query, place % heads.query);
             let (kv_head, seen) = (head / heads.group(), (past + row + 1) * heads.dim);
             let query = &inputs[0].row_f64(row)[head * heads.dim..(head + 1) * heads.dim];
-            attend(query, &keys[kv_head][..seen], &values[kv_head][..seen], scale)
+            attend(query, &keys[kv_head][..seen], &values[kv_head][..seen], scale, weights)
         });
         let (values, tolerances): (Vec<_>, Vec<_>) = outputs.collect::<Vec<_>>().into_iter().unzip();
         let Problem { dtype, rows, .. } = *problem;
@@ -99,26 +131,29 @@ impl Operation for AttentionPrefill {
         Box::new(NumericReference::new(vec![output.within(tolerances.concat())]))
     }
 
-    fn plan(&self, _device: &DeviceInfo, problem: &Problem) -> Result<LaunchPlan, ContractError> {
-        let (heads, Problem { dtype, rows, .. }) = (Heads::of(problem), problem);
-        if *rows == 0 {
+    fn plan(&self, device: &DeviceInfo, problem: &Problem) -> Result<LaunchPlan, ContractError> {
+        let (heads, rows) = (Heads::of(problem), problem.rows);
+        if rows == 0 {
             return Ok(LaunchPlan::default());
         }
-        let (made_for, tile) = variant(heads.dim);
         let specs = self.tensors(problem);
         let mut arguments: Vec<_> = (0..specs.len()).map(PlanArgument::Tensor).collect();
-        let sizes = [*rows, heads.query, heads.kv, heads.dim, number(problem, "past")];
+        let sizes = [rows, heads.query, heads.kv, heads.dim, number(problem, "past")];
         arguments.extend(sizes.map(|size| PlanArgument::U32(size as u32)));
         arguments.push(PlanArgument::U64(number(problem, "capacity") as u64));
         arguments.push(PlanArgument::F32(scale(problem)));
         arguments.extend((0..specs.len()).map(PlanArgument::RowStride));
+        let (name, threads, dynamic_shared_bytes) = if rounds_weights(problem) {
+            let bytes = fragment_bytes(problem, device);
+            ("attention_prefill_fragments", FRAGMENT_WAVES * device.wave_size, bytes)
+        } else {
+            ("attention_prefill", THREADS, 0)
+        };
+        let function = format!("{name}_{}_{}", problem.dtype, made_for(problem));
+        let blocks = rows.div_ceil(block_rows(problem, device.backend)) * heads.query;
         let launch = PlannedLaunch {
-            kernel: KernelId::new("attention/attention_prefill", format!("attention_prefill_{dtype}_{made_for}")),
-            dimensions: LaunchDimensions {
-                grid: [(rows.div_ceil(tile) * heads.query) as u32, 1, 1],
-                block: [THREADS, 1, 1],
-                dynamic_shared_bytes: 0,
-            },
+            kernel: KernelId::new(format!("attention/{name}"), function),
+            dimensions: LaunchDimensions { grid: [blocks as u32, 1, 1], block: [threads, 1, 1], dynamic_shared_bytes },
             arguments,
         };
         Ok(LaunchPlan::of_launches(0, vec![launch]))
@@ -130,7 +165,8 @@ impl Operation for AttentionPrefill {
         let keys = (past + rows) * heads.kv * heads.dim;
         // Keys that the rows see together.
         let seen = rows * past + rows * (rows + 1) / 2;
-        let tiled = rows.next_multiple_of(variant(heads.dim).1) * (past + rows).next_multiple_of(TILE);
+        let tiled =
+            rows.next_multiple_of(block_rows(problem, BackendKind::Host)) * (past + rows).next_multiple_of(TILE);
         Cost {
             bytes_read: ((queries + 2 * keys) * problem.dtype.size()) as u64,
             bytes_written: (queries * problem.dtype.size()) as u64,

@@ -1,7 +1,7 @@
 //! The f64 reference of attention, and the bound on the rounding of an f32 computation of it.
 
 use crate::operation::{InputClass, Problem, TensorSpec};
-use crate::tensor::HostTensor;
+use crate::tensor::{DType, HostTensor};
 
 use super::shape::{filled, number};
 
@@ -80,6 +80,50 @@ pub(super) fn rows(tensor: &HostTensor, first: usize, count: usize) -> Vec<f64> 
     (first..first + count).flat_map(|row| tensor.row_f64(row)).collect()
 }
 
+/// How a kernel has the weights when it multiplies them with values.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Weights {
+    /// As they are computed.
+    F32,
+    /// Rounded to a 16-bit type for a matrix core; their sum is that of the rounded ones.
+    Rounded(DType),
+}
+
+/// Unit roundoff of rounded weights, relative to the largest of a row the least that is a normal number, and the bits of a
+/// significand behind its first. f16 is taken 2^15 times as large as softmax has it.
+fn rounding_of(dtype: DType) -> (f64, f64, u32) {
+    match dtype {
+        DType::F16 => (2f64.powi(-11), 2f64.powi(-29), 10),
+        _ => (2f64.powi(-8), 2f64.powi(-126), 7),
+    }
+}
+
+/// What rounding the weights does to each element of the output, times the sum of weights.
+///
+/// A weight p is off by at most u p, so that the output, whose denominator is the sum of the rounded weights, is off by
+/// p u |v - y|. Weights in one interval between neighbours of the storage type are rounded alike: for these it is the worst case.
+/// Different intervals are independent: six standard deviations of 0.4 units each, or the worst case where that is less.
+fn weight_rounding(dtype: DType, weights: &[f64], values: &[f64], output: &[f64]) -> Vec<f64> {
+    let (unit, least, bits) = rounding_of(dtype);
+    let interval = |key: usize| weights[key].max(least).to_bits() >> (52 - bits);
+    let mut order: Vec<usize> = (0..weights.len()).collect();
+    order.sort_unstable_by_key(|key| interval(*key));
+    let dim = output.len();
+    let (mut alike, mut squares, mut worst) = (vec![0.0f64; dim], vec![0.0; dim], vec![0.0; dim]);
+    for (place, &key) in order.iter().enumerate() {
+        let ends = order.get(place + 1).is_none_or(|next| interval(*next) != interval(key));
+        for (column, value) in values[key * dim..(key + 1) * dim].iter().enumerate() {
+            alike[column] += weights[key].max(least) * (value - output[column]).abs();
+            if ends {
+                squares[column] += alike[column].powi(2);
+                worst[column] += alike[column];
+                alike[column] = 0.0;
+            }
+        }
+    }
+    squares.iter().zip(&worst).map(|(squares, worst)| unit * (6.0 * 0.4 * f64::sqrt(*squares)).min(*worst)).collect()
+}
+
 /// Attention of one query over whole rows of keys and values: its output, and for each element the tolerance of an f32
 /// computation.
 ///
@@ -89,7 +133,7 @@ pub(super) fn rows(tensor: &HostTensor, first: usize, count: usize) -> Vec<f64> 
 /// sqrt(d / 3) * 0.4 * A units of standard deviation, every other order less. A weight is off, relatively, by its score's
 /// error, by |s - max| units from the difference, and by 16 units for exponentials and rescaling. That moves the output by
 /// weight * (|v| + |y|). Adding n weighted values adds sqrt(n) units of the sum of their magnitudes.
-pub(super) fn attend(query: &[f64], keys: &[f64], values: &[f64], scale: f64) -> (Vec<f64>, Vec<f64>) {
+pub(super) fn attend(query: &[f64], keys: &[f64], values: &[f64], scale: f64, kept: Weights) -> (Vec<f64>, Vec<f64>) {
     let dim = query.len();
     let chain = (dim as f64).sqrt() + 2.0;
     let dot = |key: &[f64]| {
@@ -104,6 +148,7 @@ pub(super) fn attend(query: &[f64], keys: &[f64], values: &[f64], scale: f64) ->
     let largest = scores.iter().fold(f64::NEG_INFINITY, |most, score| most.max(score.0));
     let (mut sum, mut sum_off) = (0.0, 0.0);
     let (mut output, mut magnitude, mut off) = (vec![0.0; dim], vec![0.0; dim], vec![0.0; dim]);
+    let mut weights = Vec::with_capacity(scores.len());
     for ((score, off_by), row) in scores.iter().zip(values.chunks_exact(dim)) {
         let weight = (score - largest).exp();
         let weight = if weight < LEAST_WEIGHT { 0.0 } else { weight };
@@ -113,19 +158,25 @@ pub(super) fn attend(query: &[f64], keys: &[f64], values: &[f64], scale: f64) ->
         };
         sum += weight;
         sum_off += error;
+        weights.push(weight);
         for (column, value) in row.iter().enumerate() {
             output[column] += weight * value;
             magnitude[column] += weight * value.abs();
             off[column] += error * value.abs();
         }
     }
+    output.iter_mut().for_each(|output| *output /= sum);
+    let rounded = match kept {
+        Weights::F32 => vec![0.0; dim],
+        Weights::Rounded(dtype) => weight_rounding(dtype, &weights, values, &output),
+    };
     let keys = scores.len() as f64;
     let mut tolerances = Vec::with_capacity(dim);
     for column in 0..dim {
-        output[column] /= sum;
-        let rounding = off[column] + output[column].abs() * (sum_off + 4.0 * sum) + keys.sqrt() * magnitude[column];
+        let size = output[column].abs();
+        let rounding = off[column] + size * (sum_off + 4.0 * sum) + keys.sqrt() * magnitude[column];
         // Products of subnormals are off by half the smallest one each.
-        tolerances.push(UNIT * rounding / sum + (keys + 4.0) * LEAST_WEIGHT);
+        tolerances.push((UNIT * rounding + rounded[column]) / sum + (keys + 4.0) * LEAST_WEIGHT);
     }
     (output, tolerances)
 }
@@ -136,23 +187,66 @@ mod tests {
 
     #[test]
     fn equal_scores_give_the_mean_within_a_few_units() {
-        let (output, tolerances) = attend(&[0.0, 0.0], &[1.0, 2.0, 3.0, 4.0], &[1.0, 8.0, 3.0, 0.0], 1.0);
+        let (output, tolerances) = attend(&[0.0, 0.0], &[1.0, 2.0, 3.0, 4.0], &[1.0, 8.0, 3.0, 0.0], 1.0, Weights::F32);
         assert_eq!(output, [2.0, 4.0]);
         assert!(tolerances.iter().all(|&tolerance| tolerance > 16.0 * UNIT && tolerance < 1e-5), "{tolerances:?}");
     }
 
     #[test]
     fn scores_that_overflow_an_exponential_leave_the_largest() {
-        let (output, tolerances) = attend(&[1.0], &[1000.0, -1000.0], &[5.0, f64::INFINITY], 1.0);
+        let (output, tolerances) = attend(&[1.0], &[1000.0, -1000.0], &[5.0, f64::INFINITY], 1.0, Weights::F32);
         // The second weight is 0 in f32, and 0 times infinity is no number.
         assert!(output[0].is_nan(), "{output:?} {tolerances:?}");
-        let (output, _) = attend(&[1.0], &[1000.0, -1000.0], &[5.0, 7.0], 1.0);
+        let (output, _) = attend(&[1.0], &[1000.0, -1000.0], &[5.0, 7.0], 1.0, Weights::F32);
         assert_eq!(output, [5.0]);
     }
 
     #[test]
     fn no_finite_score_gives_nan() {
-        let (output, _) = attend(&[1.0], &[f64::NEG_INFINITY], &[5.0], 1.0);
+        let (output, _) = attend(&[1.0], &[f64::NEG_INFINITY], &[5.0], 1.0, Weights::F32);
         assert!(output[0].is_nan());
+    }
+
+    /// Softmax of scores, with weights rounded to bf16 relative to `base` above the largest score, as a kernel does.
+    fn rounded(scores: &[f64], values: &[f64], base: f64) -> f64 {
+        let most = scores.iter().copied().fold(f64::NEG_INFINITY, f64::max) + base;
+        let weights: Vec<f64> = scores.iter().map(|score| DType::BF16.round((score - most).exp())).collect();
+        let sum: f64 = weights.iter().sum();
+        weights.iter().zip(values).map(|(weight, value)| weight * value).sum::<f64>() / sum
+    }
+
+    #[test]
+    fn rounded_weights_stay_within_the_tolerance_and_dropped_keys_do_not() {
+        let wave = |n: f64, by: f64| (n * by).sin();
+        for keys in [3, 70, 512] {
+            let numbers = || (0..keys).map(|n| n as f64);
+            let series = |of: &dyn Fn(f64) -> f64| -> Vec<f64> { numbers().map(of).collect() };
+            let (scattered, rising) = (series(&|n| wave(n, 2.3)), series(&|n| n / 256.0 - 1.0));
+            // Scores spread, close together, and sorted with the values: there errors of neighbours are alike.
+            let cases = [
+                ("spread", series(&|n| 3.0 * wave(n, 1.7)), &scattered),
+                ("close", series(&|n| 1e-3 * wave(n, 1.7)), &scattered),
+                ("sorted", series(&|n| n / 100.0), &rising),
+                ("sorted and close", series(&|n| n / 1e6), &rising),
+            ];
+            for (name, scores, values) in cases {
+                let attended = |kept| attend(&[1.0], &scores, values, 1.0, kept);
+                let (output, tolerances) = attended(Weights::Rounded(DType::BF16));
+                for base in [0.0, 0.001, 0.37, 0.69] {
+                    let error = (rounded(&scores, values, base) - output[0]).abs();
+                    assert!(error <= tolerances[0], "{name}, {keys} keys: {error:e} {:e}", tolerances[0]);
+                }
+                assert!(attended(Weights::F32).1[0] < tolerances[0]);
+                // Dropping a key is seen, but for those of the least weight.
+                let without = |key: usize| {
+                    let others = |of: &[f64]| [&of[..key], &of[key + 1..]].concat();
+                    attend(&[1.0], &others(&scores), &others(values), 1.0, Weights::F32).0[0]
+                };
+                if name == "spread" && keys == 70 {
+                    let seen = (0..keys).filter(|key| (without(*key) - output[0]).abs() > tolerances[0]).count();
+                    assert!(seen > keys / 2, "{seen} of {keys}: {:e}", tolerances[0]);
+                }
+            }
+        }
     }
 }

@@ -13,9 +13,10 @@ use crate::tensor::HostTensor;
 use super::input_classes::CLASSES;
 use super::rounding::Dot;
 
-/// Of `kernels/matrix/matrix_product.hip`.
+/// Of `kernels/matrix/matrix_product.hip` and `matrix_product_fragments.hip`.
 const THREADS: u32 = 256;
 const TILE: usize = 64;
+const FRAGMENT_TILE: usize = 128;
 
 pub(super) const OUTPUTS: ParameterSpec = ParameterSpec {
     name: "outputs",
@@ -27,6 +28,16 @@ pub(super) const OUTPUTS: ParameterSpec = ParameterSpec {
 /// `Y = X W^T`, X `[rows, columns]` and W `[outputs, columns]`, summed in f32 and rounded once. With `distinct_rows` the rows
 /// of both repeat.
 pub struct MatrixProduct;
+
+/// 16-bit numbers are multiplied on matrix cores.
+fn on_matrix_cores(problem: &Problem) -> bool {
+    problem.dtype.size() == 2
+}
+
+/// Rows and columns of a block's results.
+fn tile(problem: &Problem) -> usize {
+    if on_matrix_cores(problem) { FRAGMENT_TILE } else { TILE }
+}
 
 pub(super) fn outputs(problem: &Problem) -> usize {
     usize::try_from(problem.parameters.integer("outputs")).expect("outputs is at least 1")
@@ -124,10 +135,11 @@ impl Operation for MatrixProduct {
         let mut arguments: Vec<_> = (0..specs.len()).map(PlanArgument::Tensor).collect();
         arguments.extend([rows, outputs, columns].map(|size| PlanArgument::U32(size as u32)));
         arguments.extend((0..specs.len()).map(PlanArgument::RowStride));
+        let name = if on_matrix_cores(problem) { "matrix_product_fragments" } else { "matrix_product" };
         let launch = PlannedLaunch {
-            kernel: KernelId::new("matrix/matrix_product", format!("matrix_product_{dtype}")),
+            kernel: KernelId::new(format!("matrix/{name}"), format!("{name}_{dtype}")),
             dimensions: LaunchDimensions {
-                grid: [(rows.div_ceil(TILE) * outputs.div_ceil(TILE)) as u32, 1, 1],
+                grid: [(rows.div_ceil(tile(problem)) * outputs.div_ceil(tile(problem))) as u32, 1, 1],
                 block: [THREADS, 1, 1],
                 dynamic_shared_bytes: 0,
             },
@@ -139,7 +151,7 @@ impl Operation for MatrixProduct {
     fn cost(&self, problem: &Problem) -> Cost {
         let Problem { dtype, rows, columns, .. } = *problem;
         let outputs = outputs(problem);
-        let tiled = rows.next_multiple_of(TILE) * outputs.next_multiple_of(TILE) * columns;
+        let tiled = rows.next_multiple_of(tile(problem)) * outputs.next_multiple_of(tile(problem)) * columns;
         Cost {
             bytes_read: ((rows + outputs) * columns * dtype.size()) as u64,
             bytes_written: (rows * outputs * dtype.size()) as u64,
