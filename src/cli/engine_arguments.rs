@@ -31,7 +31,8 @@ pub struct ModelArguments {
     #[arg(long, value_name = "NAME")]
     pub synthetic: Option<String>,
 
-    /// Type of activations on a GPU, and of synthetic weights: f32, f16 or bf16. The host computes in f32 [default: bf16]
+    /// Type of activations on a GPU, and of synthetic weights: f32, f16 or bf16. The host computes in f32, and takes no other
+    /// type with --model [default: bf16]
     #[arg(long, value_name = "TYPE")]
     pub dtype: Option<DType>,
 }
@@ -49,6 +50,20 @@ pub struct OpenedModel {
 impl ModelArguments {
     pub fn dtype(&self) -> DType {
         self.dtype.unwrap_or(DType::BF16)
+    }
+
+    /// The type that the model computes in at `place`. The host knows f32 only, so another type is refused there, unless it
+    /// is that of synthetic weights.
+    pub fn compute_type(&self, place: &Place) -> Result<DType, Failure> {
+        match (place, self.dtype) {
+            (Place::Device(_), _) => Ok(self.dtype()),
+            (Place::Native, Some(dtype)) if dtype != DType::F32 && self.synthetic.is_none() => {
+                Err(Failure::usage(format!(
+                    "--dtype {dtype} is for GPUs, and host computes in f32; leave it out, or add --device hip:0 or cuda:0"
+                )))
+            }
+            (Place::Native, _) => Ok(DType::F32),
+        }
     }
 
     /// Opens the files, or makes the weights with `seed`.

@@ -3,17 +3,17 @@
 use std::path::PathBuf;
 
 use clap::Args;
-use hipgauge::backend::{DeviceRequest, OpenOptions, Selection, open};
-use hipgauge::engine::device_model::{DeviceModel, Settings};
-use hipgauge::engine::host_model::HostModel;
+use hipgauge::backend::DeviceRequest;
 use hipgauge::engine::model_file::ModelFile;
-use hipgauge::engine::{Capacity, Engine, EngineError};
+use hipgauge::engine::{Capacity, ModelSource};
 use hipgauge::tensor::DType;
+use hipgauge::ttft::StageTimes;
 use safetensors::{Dtype, tensor::TensorView};
 
+use super::engine_arguments::{ModelArguments, PlaceArguments, open_engine};
 use super::engine_failure::{engine_failure, not_finite};
 use super::exit_code::Exit;
-use super::failure::{CommandResult, Failure, OrExit, exit_of_backend};
+use super::failure::{CommandResult, Failure, OrExit};
 use super::output::Stdout;
 
 const EXAMPLES: &str = "\
@@ -52,15 +52,20 @@ pub struct Arguments {
 
 pub fn run(arguments: &Arguments) -> CommandResult {
     let file = ModelFile::open(&arguments.model).or_exit(Exit::Usage)?;
-    let (tokens, vocab) = (&arguments.tokens, file.config().vocab);
-    let mut engine = engine(arguments, &file)?;
+    let (tokens, vocab, architecture) = (&arguments.tokens, file.config().vocab, file.config().architecture);
+    let source = ModelSource::File(file);
+    let model = ModelArguments { model: Some(arguments.model.clone()), synthetic: None, dtype: Some(arguments.dtype) };
+    let mut stages = StageTimes::default();
+    let place = PlaceArguments { device: arguments.device.to_string(), kernels: None }.open(&mut stages)?;
+    let compute = model.compute_type(&place)?;
+    let mut engine = open_engine(&place, &source, compute, Capacity::one(tokens.len()), &mut stages)?;
     let logits = engine.logits(tokens).map_err(engine_failure)?;
     write(arguments, vocab, &logits)?;
     let mut stdout = Stdout::new();
     let ran = engine.describe();
     let message = format!(
         "{} logits f32 [{}, {vocab}], computed in {} on {}, written to {}",
-        file.config().architecture,
+        architecture,
         tokens.len(),
         ran.compute,
         ran.device,
@@ -70,36 +75,6 @@ pub fn run(arguments: &Arguments) -> CommandResult {
     match logits.iter().position(|logit| !logit.is_finite()) {
         Some(place) => Err(not_finite(place / vocab, logits[place])),
         None => Ok(Exit::Good),
-    }
-}
-
-/// The native path on `host`, kernels on everything else.
-fn engine<'a>(arguments: &Arguments, file: &'a ModelFile) -> Result<Box<dyn Engine + 'a>, Failure> {
-    let weights = file.weights().or_exit(Exit::Usage)?;
-    let (config, capacity) = (file.config(), Capacity::one(arguments.tokens.len()));
-    let selected = match arguments.device {
-        DeviceRequest::Host => None,
-        request => {
-            let selection = open(&request.to_string(), &OpenOptions::default());
-            let Selection { device, .. } = selection.map_err(|error| Failure::new(exit_of_backend(&error), error))?;
-            // `auto` found no GPU: the emulator is no place for a model.
-            Some(device).filter(|device| !device.info().emulated)
-        }
-    };
-    match selected {
-        Some(device) => {
-            let settings = Settings::new(arguments.dtype, capacity);
-            let model = DeviceModel::new(device, config, &weights, &settings);
-            Ok(Box::new(model.map_err(|error| engine_failure(EngineError::from(error)))?))
-        }
-        None if arguments.dtype != DType::F32 => Err(Failure::usage(format!(
-            "--dtype {} is for GPUs, and host computes in f32; leave it out, or add --device hip:0 or cuda:0",
-            arguments.dtype
-        ))),
-        None => {
-            let model = HostModel::new(config, weights, capacity);
-            Ok(Box::new(model.map_err(|error| engine_failure(EngineError::from(error)))?))
-        }
     }
 }
 
