@@ -36,7 +36,7 @@ pub struct Arguments {
     #[arg(long, value_name = "PATH")]
     model: PathBuf,
 
-    /// Type of activations on a GPU: f32, f16 or bf16. The host computes in f32 [default: bf16]
+    /// Type of activations on a GPU: f32, f16 or bf16; host computes in f32, and takes no other [default: bf16, on host f32]
     #[arg(long, value_name = "TYPE")]
     dtype: Option<DType>,
 
@@ -142,7 +142,8 @@ pub fn run(arguments: &Arguments) -> CommandResult {
     let most = arguments.max_tokens.min(config.context_length - prompt.len() + 1);
     let place = arguments.place.open(&mut stages)?;
     let capacity = Capacity::one((prompt.len() + most - 1).max(1));
-    let mut engine = open_engine(&place, &opened.source, model.dtype(), capacity, &mut stages)?;
+    let compute = model.compute_type(&place)?;
+    let mut engine = open_engine(&place, &opened.source, compute, capacity, &mut stages)?;
     engine.set_sampling(sampling);
     let speaker = Speaker {
         most,

@@ -121,6 +121,10 @@ fn bad_input_is_told() {
         &mut generate(model.path(), &"a".repeat(600), &[]),
         "the prompt has 600 tokens, and the model reads 1 to 512",
     );
+    refused(
+        &mut generate(model.path(), "Hi", &["--dtype", "bf16"]),
+        "--dtype bf16 is for GPUs, and host computes in f32",
+    );
     refused(&mut generate(model.path(), "Hi", &["--max-tokens", "0"]), "give 1 or more");
     refused(&mut generate(model.path(), "Hi", &["--stop", ""]), "an empty --stop");
     refused(&mut generate(model.path(), "Hi", &["--temperature", "nan"]), "temperature NaN is out of range");

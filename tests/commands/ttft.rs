@@ -142,6 +142,9 @@ fn bad_input_is_told() {
     refused(&[], "--model");
     refused(&["--synthetic", "llama-9-1t"], "there is no synthetic model `llama-9-1t`; there are llama-3.2-1b");
     refused(&["--synthetic", "tiny", "--dtype", "u32"], "u32");
+    let model = speaking_model("llama");
+    let model = model.path().to_str().expect("UTF-8");
+    refused(&["--model", model, "--dtype", "bf16"], "--dtype bf16 is for GPUs, and host computes in f32");
     refused(&["--synthetic", "tiny", "--prompt-len", "0"], "--prompt-len 0");
     refused(
         &["--synthetic", "tiny", "--prompt-len", "2049"],

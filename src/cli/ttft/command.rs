@@ -40,7 +40,7 @@ pub fn run(arguments: &Arguments) -> CommandResult {
     let place = arguments.place.open(&mut loading)?;
     let opened = arguments.model.open(arguments.seed)?;
     let plan = arguments.plan(&place, opened.source.config().context_length)?;
-    let compute = arguments.model.dtype();
+    let compute = arguments.model.compute_type(&place)?;
     let rows = plan.lengths.iter().copied().max().unwrap_or(1);
     let measured = floors::measure(&place, &opened.source, compute, rows)?;
 

@@ -86,7 +86,7 @@ pub fn run(arguments: &Arguments) -> CommandResult {
     loading = loading.with(opened.stages);
     let positions = arguments.prompt_len + arguments.decode;
     let capacity = Capacity { sequences: arguments.batch, positions };
-    let compute = arguments.model.dtype();
+    let compute = arguments.model.compute_type(&place)?;
     let mut engine = open_engine(&place, &opened.source, compute, capacity, &mut loading)?;
     let tokenizer = opened.tokenizer.as_ref();
     let shape = (arguments.batch, arguments.prompt_len);
