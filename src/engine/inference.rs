@@ -23,25 +23,27 @@ impl Capacity {
     }
 }
 
-/// Host wall-clock spans of one request, from the ids of its prompt on. Each is measured; zero where a path has no such
-/// stage.
+/// Spans of one request, from the ids of its prompt on. Each is measured; copies are zero where a path has none.
+///
+/// Prefill, head and sampler are `None` where a device's events gave an interval that cannot be: negative, or not a number.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct RequestStages {
     /// Ids to the memory that the model reads them from.
     pub prompt_to_device: Duration,
     /// Embedding and all layers, of the whole prompt.
-    pub prefill: Duration,
+    pub prefill: Option<Duration>,
     /// The last position's norm and the product with the head.
-    pub lm_head: Duration,
-    pub sample: Duration,
+    pub lm_head: Option<Duration>,
+    pub sample: Option<Duration>,
     /// The sampled ids, 4 bytes per sequence, to the host.
     pub token_to_host: Duration,
 }
 
 impl RequestStages {
-    /// All stages together.
+    /// All stages that there are together.
     pub fn sum(&self) -> Duration {
-        self.prompt_to_device + self.prefill + self.lm_head + self.sample + self.token_to_host
+        let computed = [self.prefill, self.lm_head, self.sample].into_iter().flatten().sum::<Duration>();
+        self.prompt_to_device + computed + self.token_to_host
     }
 }
 
@@ -62,6 +64,14 @@ pub struct OperationSpan {
     /// Since the pass began.
     pub start: Duration,
     pub duration: Duration,
+}
+
+/// The operations of one profiled pass.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Profile {
+    pub spans: Vec<OperationSpan>,
+    /// Operations that ran and have no span, because the device's events gave an interval that cannot be.
+    pub rejected: usize,
 }
 
 /// Whose code computes.
@@ -115,10 +125,10 @@ pub trait Engine {
     fn decode(&mut self) -> Result<Vec<u32>, EngineError>;
 
     /// The work of `prefill` with every operation timed by itself: slower, for the split and the trace.
-    fn profile_prefill(&mut self, prompts: &[&[u32]]) -> Result<Vec<OperationSpan>, EngineError>;
+    fn profile_prefill(&mut self, prompts: &[&[u32]]) -> Result<Profile, EngineError>;
 
     /// The work of `decode` with every operation timed by itself.
-    fn profile_decode(&mut self) -> Result<Vec<OperationSpan>, EngineError>;
+    fn profile_decode(&mut self) -> Result<Profile, EngineError>;
 
     /// Forgets all positions and gives the logits of every position of one sequence, `[tokens, vocab]`.
     fn logits(&mut self, tokens: &[u32]) -> Result<Vec<f32>, EngineError>;

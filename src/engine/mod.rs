@@ -12,7 +12,7 @@ pub mod tokenizer;
 
 pub use error::EngineError;
 pub use inference::{
-    Capacity, Engine, EngineDescription, EnginePath, FirstTokens, OperationSpan, RequestStages, check_prompts,
+    Capacity, Engine, EngineDescription, EnginePath, FirstTokens, OperationSpan, Profile, RequestStages, check_prompts,
 };
 pub use model_source::ModelSource;
 pub use sampling::Sampling;

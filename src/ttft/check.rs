@@ -126,7 +126,7 @@ mod tests {
     use super::*;
     use crate::engine::model_file::ModelConfig;
     use crate::engine::synthetic::SyntheticModel;
-    use crate::engine::{Capacity, EngineDescription, FirstTokens, OperationSpan, Sampling};
+    use crate::engine::{Capacity, EngineDescription, FirstTokens, Profile, Sampling};
 
     /// Answers as the model does, but for one step of one sequence.
     struct Tampered<'a> {
@@ -174,11 +174,11 @@ mod tests {
             Ok(self.tamper(tokens))
         }
 
-        fn profile_prefill(&mut self, prompts: &[&[u32]]) -> Result<Vec<OperationSpan>, EngineError> {
+        fn profile_prefill(&mut self, prompts: &[&[u32]]) -> Result<Profile, EngineError> {
             self.model.profile_prefill(prompts)
         }
 
-        fn profile_decode(&mut self) -> Result<Vec<OperationSpan>, EngineError> {
+        fn profile_decode(&mut self) -> Result<Profile, EngineError> {
             self.model.profile_decode()
         }
 

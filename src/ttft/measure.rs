@@ -13,7 +13,7 @@ use super::request::{Request, Response};
 use super::rows::{DecodeRow, OperationRow, Phase, RequestFacts, TtftRow};
 use super::stages::StageTimes;
 use crate::engine::tokenizer::Tokenizer;
-use crate::engine::{Engine, OperationSpan};
+use crate::engine::{Engine, OperationSpan, Profile};
 
 /// Where requests go when they are done.
 pub trait TtftSink {
@@ -147,20 +147,24 @@ fn keep(
     Ok(sink.request(&row, &steps)?)
 }
 
-/// The operations of one prefill and, where there is room for it, one decode step of a shape.
+/// The operations of one prefill and, where there is room for it, one decode step of a shape, and how many of them were
+/// rejected.
 pub fn profile(
     engine: &mut dyn Engine,
     plan: &Plan,
     (batch, length): (usize, usize),
-) -> Result<Vec<OperationRow>, TtftError> {
+) -> Result<(Vec<OperationRow>, usize), TtftError> {
     let number = unmeasured_number(length, batch, plan.warm_up);
     let request = Request::new(engine, None, (batch, length), 0, plan.seed, number)?;
     let prompts: Vec<&[u32]> = request.prompts.iter().map(Vec::as_slice).collect();
-    let mut rows = operation_rows(Phase::Prefill, batch, length, &engine.profile_prefill(&prompts)?);
+    let Profile { spans, mut rejected } = engine.profile_prefill(&prompts)?;
+    let mut rows = operation_rows(Phase::Prefill, batch, length, &spans);
     if plan.decode_after(length, engine.config().context_length) > 0 {
-        rows.extend(operation_rows(Phase::Decode, batch, length, &engine.profile_decode()?));
+        let step = engine.profile_decode()?;
+        rows.extend(operation_rows(Phase::Decode, batch, length, &step.spans));
+        rejected += step.rejected;
     }
-    Ok(rows)
+    Ok((rows, rejected))
 }
 
 fn operation_rows(phase: Phase, batch: usize, length: usize, spans: &[OperationSpan]) -> Vec<OperationRow> {

@@ -29,4 +29,4 @@ pub use prompts::{prompt_digest, prompts};
 pub use request::{Moment, Request, Response};
 pub use rows::{DecodeRow, FitRow, OperationRow, Phase, RequestFacts, SummaryRow, TtftRow};
 pub use stages::{Stage, StageTimes};
-pub use summary::{MOST_UNATTRIBUTED, WARNED_UNATTRIBUTED, decode_steps, fits, summarise};
+pub use summary::{MOST_UNATTRIBUTED, WARNED_UNATTRIBUTED, decode_steps, fits, rejected_intervals, summarise};

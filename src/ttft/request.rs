@@ -95,9 +95,10 @@ impl Request {
             stages.set(Stage::PromptToDevice, first.stages.prompt_to_device);
             stages.set(Stage::TokenToHost, first.stages.token_to_host);
         }
-        stages.set(Stage::Prefill, first.stages.prefill);
-        stages.set(Stage::LmHead, first.stages.lm_head);
-        stages.set(Stage::Sample, first.stages.sample);
+        let computed = [first.stages.prefill, first.stages.lm_head, first.stages.sample];
+        for (stage, span) in Stage::COMPUTED.into_iter().zip(computed) {
+            span.into_iter().for_each(|span| stages.set(stage, span));
+        }
         let mut step_seconds = Vec::with_capacity(self.decode);
         for _ in 0..self.decode {
             let begun = Instant::now();

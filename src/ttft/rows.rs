@@ -126,6 +126,12 @@ impl TtftRow {
         }
     }
 
+    /// Spans that the request must have had, and that the device's events gave an impossible time for.
+    pub fn rejected_stages(&self) -> usize {
+        let rejected = |stage: &Stage| self.stage_ms(*stage).is_none();
+        if self.server_ms.is_some() { 0 } else { Stage::COMPUTED.iter().filter(|stage| rejected(stage)).count() }
+    }
+
     /// All stages together.
     pub fn stages_ms(&self) -> f64 {
         Stage::ALL.into_iter().filter_map(|stage| self.stage_ms(stage)).sum()

@@ -47,6 +47,9 @@ impl Stage {
         Stage::Server,
     ];
 
+    /// What every request to an engine has. One that is missing was rejected: its span could not be.
+    pub const COMPUTED: [Stage; 3] = [Stage::Prefill, Stage::LmHead, Stage::Sample];
+
     /// Its column is this with `_ms`.
     pub const fn name(self) -> &'static str {
         match self {

@@ -17,6 +17,18 @@ pub const MOST_UNATTRIBUTED: f64 = 0.15;
 /// Fewer requests than this say nothing about one in a hundred.
 const LEAST_FOR_P99: usize = 100;
 
+/// What a reader must know of intervals between a device's events that cannot be, in requests and profiled operations:
+/// nothing, where there were none.
+pub fn rejected_intervals(rows: &[TtftRow], operations: usize) -> Option<String> {
+    let stages: usize = rows.iter().map(TtftRow::rejected_stages).sum();
+    (stages + operations > 0).then(|| {
+        format!(
+            "the device's events gave an impossible time, negative or not a number, for {stages} stages of requests and \
+             {operations} profiled operations: rejected, these have no time, and what is unattributed is longer by it"
+        )
+    })
+}
+
 type Kind = (TtftMode, u32, u32);
 
 /// One row per mode, batch and prompt length that has requests, in that order.
@@ -210,5 +222,18 @@ mod tests {
         let read: Vec<TtftRow> =
             csv::Reader::from_reader(&bytes[..]).deserialize().collect::<Result<_, _>>().expect("written just now");
         assert_eq!(read, rows);
+    }
+
+    /// The rows of these tests have no time of the sampler.
+    #[test]
+    fn what_was_rejected_is_told() {
+        let rows = [0, 1].map(|repetition| row(TtftMode::Steady, 8, repetition, 1.0, Validity::Valid));
+        let note = rejected_intervals(&rows, 3).expect("two stages and three operations");
+        assert!(note.contains("2 stages of requests and 3 profiled operations"), "{note}");
+        let whole = rows.map(|row| TtftRow { sample_ms: Some(0.1), ..row });
+        assert_eq!(rejected_intervals(&whole, 0), None);
+        let served =
+            TtftRow { server_ms: Some(1.0), prefill_ms: None, lm_head_ms: None, sample_ms: None, ..whole[0].clone() };
+        assert_eq!(rejected_intervals(&[served], 0), None, "a server has no stages inside");
     }
 }

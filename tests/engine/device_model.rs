@@ -299,7 +299,7 @@ fn what_ran_is_described_and_profiles_name_every_operation() {
     assert_eq!(description.device, device.info().id);
     let config = model.config().clone();
     assert_eq!(description.cache_bytes as usize, 2 * config.layers * 12 * config.kv_width() * 2);
-    let spans = model.profile_prefill(&[&[1, 2, 3, 4, 5, 6]]).expect("spans");
+    let spans = model.profile_prefill(&[&[1, 2, 3, 4, 5, 6]]).expect("spans").spans;
     let count = |name: &str, layer| spans.iter().filter(|span| span.operation == name && span.layer == layer).count();
     assert_eq!((count("embedding", None), count("fused_sampler", None)), (1, 1));
     for layer in 0..config.layers {
@@ -311,7 +311,7 @@ fn what_ran_is_described_and_profiles_name_every_operation() {
     let after = model.decode().expect("a token");
     let expected = model.prefill(&[&[1, 2, 3, 4, 5, 6]]).and_then(|_| model.decode()).expect("a token");
     assert_eq!(after, expected, "a profiled prompt can be continued");
-    let spans = model.profile_decode().expect("spans");
+    let spans = model.profile_decode().expect("spans").spans;
     for name in ["attention_decode", "matrix_vector", "advance_positions", "fused_sampler"] {
         assert!(spans.iter().any(|span| span.operation == name), "{name}");
     }

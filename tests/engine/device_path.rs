@@ -2,6 +2,7 @@
 //! On the emulator, or on the device that `HIPGAUGE_TEST_DEVICE` names.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use hipgauge::backend::Device;
 use hipgauge::engine::device_model::{DeviceModel, Settings};
@@ -91,7 +92,26 @@ fn a_prompt_of_a_known_shape_takes_no_memory_and_uploads_its_ids() {
     assert_eq!((downloads, downloaded_bytes, counts.captures), (1, 4, 0), "{counts:?}");
     assert_eq!(counts.replays, 3, "layers, head and sampler: {counts:?}");
     let sum = again.stages.sum();
-    assert!(sum > std::time::Duration::ZERO && again.stages.token_to_host > std::time::Duration::ZERO);
+    assert!(sum > Duration::ZERO && again.stages.token_to_host > Duration::ZERO);
+}
+
+#[test]
+fn an_impossible_time_of_the_device_is_rejected_and_counted() {
+    let (counting, mut model) = counted("llama", DType::F32);
+    let first = model.prefill(&[&PROMPT]).expect("a token").tokens;
+    let profiled = model.profile_prefill(&[&PROMPT]).expect("spans");
+    assert!(profiled.rejected == 0 && !profiled.spans.is_empty());
+    for impossible in [-1e-6, f64::NAN] {
+        counting.set_interval(impossible);
+        let again = model.prefill(&[&PROMPT]).expect("a token");
+        assert_eq!(again.tokens, first);
+        assert_eq!((again.stages.prefill, again.stages.lm_head, again.stages.sample), (None, None, None));
+        let rejected = model.profile_prefill(&[&PROMPT]).expect("counted");
+        assert_eq!((rejected.spans.len(), rejected.rejected), (0, profiled.spans.len()));
+    }
+    counting.set_interval(0.5);
+    let half = Some(Duration::from_millis(500));
+    assert_eq!(model.prefill(&[&PROMPT]).expect("a token").stages.prefill, half);
 }
 
 #[test]

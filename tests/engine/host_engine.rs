@@ -74,7 +74,9 @@ fn profiled_passes_name_every_operation_and_change_nothing() {
     let prefill = engine.profile_prefill(&[&prompt]).expect("spans");
     let decode = engine.profile_decode().expect("spans");
     assert_eq!(engine.decode().expect("the third token"), plain[2]);
-    for (spans, attention) in [(&prefill, "attention_prefill"), (&decode, "attention_decode")] {
+    for (profile, attention) in [(&prefill, "attention_prefill"), (&decode, "attention_decode")] {
+        let spans = &profile.spans;
+        assert_eq!(profile.rejected, 0);
         let count = |name: &str| spans.iter().filter(|span| span.operation == name).count();
         assert_eq!((count(attention), count("embedding"), count("fused_sampler")), (layers, 1, 1));
         assert_eq!(count("rms_norm"), 2 * layers + 1);
@@ -90,7 +92,9 @@ fn stages_are_measured_and_requests_that_cannot_run_are_refused() {
     let mut engine = engine(&file, 2, 4);
     let first = engine.prefill(&[&[1, 2, 3], &[3, 2, 1]]).expect("first tokens");
     let stages = first.stages;
-    assert!(!stages.prefill.is_zero() && !stages.lm_head.is_zero() && !stages.sample.is_zero());
+    for span in [stages.prefill, stages.lm_head, stages.sample] {
+        assert!(span.is_some_and(|span| !span.is_zero()), "{stages:?}");
+    }
     assert!(stages.prompt_to_device.is_zero() && stages.token_to_host.is_zero(), "the host copies nothing");
     let description = engine.describe();
     let config = file.config();

@@ -10,7 +10,8 @@ use hipgauge::report::ttft::{CheckRecord, ModelRecord, TtftDirectory, TtftRecord
 use hipgauge::report::{Build, RunDirectory, RunStatus};
 use hipgauge::ttft::{
     CheckOutcome, Ending, Limits, OperationRow, Plan, PlannedRequest, Request, StageTimes, TtftError, TtftMode,
-    Validity, check_continuation, fits, measure_processes, measure_steady, profile, summarise, unmeasured_number,
+    Validity, check_continuation, fits, measure_processes, measure_steady, profile, rejected_intervals, summarise,
+    unmeasured_number,
 };
 
 use crate::cli::engine_arguments::{OpenedModel, Place, open_engine};
@@ -69,7 +70,7 @@ pub fn run(arguments: &Arguments) -> CommandResult {
             None => ending = Ending::Interrupted,
         }
     }
-    let mut operations = Vec::new();
+    let mut operations = Operations::default();
     if ending == Ending::Complete && plan.modes.contains(&TtftMode::Steady) {
         let tokenizer = opened.tokenizer.as_ref();
         ending =
@@ -198,21 +199,33 @@ fn check(
     Ok(Some(passed))
 }
 
-fn profiles(engine: &mut dyn Engine, plan: &Plan, stop: &AtomicBool) -> Result<Vec<OperationRow>, Failure> {
-    let mut rows = Vec::new();
+/// What profiled passes gave.
+#[derive(Default)]
+pub struct Operations {
+    rows: Vec<OperationRow>,
+    /// Operations whose times could not be.
+    rejected: usize,
+}
+
+fn profiles(engine: &mut dyn Engine, plan: &Plan, stop: &AtomicBool) -> Result<Operations, Failure> {
+    let mut operations = Operations::default();
     for &batch in &plan.batches {
         for &length in &plan.lengths {
             if stop.load(std::sync::atomic::Ordering::Relaxed) {
-                return Ok(rows);
+                return Ok(operations);
             }
-            rows.extend(profile(engine, plan, (batch, length)).map_err(ttft_failure)?);
+            let (rows, rejected) = profile(engine, plan, (batch, length)).map_err(ttft_failure)?;
+            operations.rows.extend(rows);
+            operations.rejected += rejected;
         }
     }
-    Ok(rows)
+    Ok(operations)
 }
 
 /// Writes and prints what the requests amount to, whatever ended them.
-pub fn finish(printer: Printer, path: &Path, ending: Ending, operations: Vec<OperationRow>) -> CommandResult {
+pub fn finish(mut printer: Printer, path: &Path, ending: Ending, operations: Operations) -> CommandResult {
+    let Operations { rows: operations, rejected } = operations;
+    printer.note(rejected_intervals(printer.requests(), rejected));
     let summaries = summarise(printer.requests(), printer.steps(), &printer.record().floors);
     let fitted = fits(&summaries);
     let (record, mut stdout) = printer.finish(ending, &summaries, &fitted, &operations).map_err(report::failure)?;

@@ -86,6 +86,11 @@ impl Printer {
         &self.steps
     }
 
+    /// Adds to what a reader of the numbers should know.
+    pub fn note(&mut self, note: Option<String>) {
+        self.directory.record.notes.extend(note);
+    }
+
     /// Keeps what a server said of the requests, and what a reader should know of that.
     pub fn served(&mut self, rows: &[ServerRow], notes: Vec<String>) -> Result<(), ReportError> {
         self.directory.served(rows)?;

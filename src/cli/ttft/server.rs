@@ -16,7 +16,7 @@ use crate::cli::failure::{CommandResult, Failure, OrExit};
 use crate::cli::{interrupt, report};
 
 use super::arguments::Arguments;
-use super::command::{finish, ttft_failure};
+use super::command::{Operations, finish, ttft_failure};
 use super::printer::Printer;
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
@@ -113,7 +113,7 @@ pub fn run(arguments: &Arguments, url: &str) -> CommandResult {
     let mut printer = Printer::new(directory, usize::MAX).or_exit(Exit::HarnessFault)?;
     let (ending, rows) = measure_server(&server, form, &plan, limits, &mut printer).map_err(ttft_failure)?;
     printer.served(&rows, server_notes(&rows)).map_err(report::failure)?;
-    finish(printer, &path, ending, Vec::new())
+    finish(printer, &path, ending, Operations::default())
 }
 
 fn begin(arguments: &Arguments, server: &Server, form: PromptForm, plan: &Plan) -> Result<TtftRecord, Failure> {

@@ -4,7 +4,7 @@ use super::model::DeviceModel;
 use super::program::profile;
 use crate::engine::model_file::ModelConfig;
 use crate::engine::{
-    Engine, EngineDescription, EngineError, EnginePath, FirstTokens, OperationSpan, RequestStages, Sampling,
+    Engine, EngineDescription, EngineError, EnginePath, FirstTokens, Profile, RequestStages, Sampling,
 };
 
 use super::DeviceModelError;
@@ -40,25 +40,25 @@ impl Engine for DeviceModel {
         self.run_step(running)
     }
 
-    fn profile_prefill(&mut self, prompts: &[&[u32]]) -> Result<Vec<OperationSpan>, EngineError> {
+    fn profile_prefill(&mut self, prompts: &[&[u32]]) -> Result<Profile, EngineError> {
         let (tokens, programs, _) = self.take_prompts(prompts)?;
         let mut events = std::mem::take(&mut self.events);
-        let spans = profile(&*self.bench.device, &mut events, &self.prompt_programs(programs));
+        let profiled = profile(&*self.bench.device, &mut events, &self.prompt_programs(programs));
         self.events = events;
-        let spans = spans.map_err(DeviceModelError::from)?;
+        let profiled = profiled.map_err(DeviceModelError::from)?;
         self.begin(prompts.len(), tokens);
-        Ok(spans)
+        Ok(profiled)
     }
 
-    fn profile_decode(&mut self) -> Result<Vec<OperationSpan>, EngineError> {
+    fn profile_decode(&mut self) -> Result<Profile, EngineError> {
         let running = self.take_step()?;
         self.running = None;
         let mut events = std::mem::take(&mut self.events);
-        let spans = profile(&*self.bench.device, &mut events, &self.step_programs(running.sequences));
+        let profiled = profile(&*self.bench.device, &mut events, &self.step_programs(running.sequences));
         self.events = events;
-        let spans = spans.map_err(DeviceModelError::from)?;
+        let profiled = profiled.map_err(DeviceModelError::from)?;
         self.advance(running);
-        Ok(spans)
+        Ok(profiled)
     }
 
     fn logits(&mut self, tokens: &[u32]) -> Result<Vec<f32>, EngineError> {

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use crate::backend::{BackendError, Device, Event, Graph};
-use crate::engine::OperationSpan;
+use crate::engine::{OperationSpan, Profile};
 use crate::operation::BoundPlan;
 
 use super::products::LibraryProduct;
@@ -74,7 +74,7 @@ pub fn profile(
     device: &dyn Device,
     events: &mut Vec<Box<dyn Event>>,
     programs: &[&Program],
-) -> Result<Vec<OperationSpan>, BackendError> {
+) -> Result<Profile, BackendError> {
     let steps: Vec<&Step> = programs.iter().flat_map(|program| &program.steps).collect();
     while events.len() <= steps.len() {
         events.push(device.create_event()?);
@@ -84,16 +84,37 @@ pub fn profile(
         step.work.enqueue()?;
         device.record(&**end)?;
     }
-    let mut spans = Vec::with_capacity(steps.len());
+    let mut profile = Profile { spans: Vec::with_capacity(steps.len()), rejected: 0 };
     for (index, step) in steps.iter().enumerate() {
-        let start = seconds(device.elapsed_seconds(&*events[0], &*events[index])?);
-        let duration = seconds(device.elapsed_seconds(&*events[index], &*events[index + 1])?);
-        spans.push(OperationSpan { layer: step.layer, operation: step.operation, start, duration });
+        let start = span(device.elapsed_seconds(&*events[0], &*events[index])?);
+        let duration = span(device.elapsed_seconds(&*events[index], &*events[index + 1])?);
+        match start.zip(duration) {
+            Some((start, duration)) => {
+                let (layer, operation) = (step.layer, step.operation);
+                profile.spans.push(OperationSpan { layer, operation, start, duration });
+            }
+            None => profile.rejected += 1,
+        }
     }
-    Ok(spans)
+    Ok(profile)
 }
 
-/// Time between events that follow each other. A driver's clock may give a hair less than nothing.
-pub fn seconds(elapsed: f64) -> Duration {
-    Duration::try_from_secs_f64(elapsed.max(0.0)).unwrap_or_default()
+/// Time between events that follow each other; `None` for seconds that cannot be, which some drivers give for very short
+/// intervals.
+pub fn span(elapsed: f64) -> Option<Duration> {
+    Duration::try_from_secs_f64(elapsed).ok()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_interval_that_cannot_be_is_no_span() {
+        assert_eq!(span(0.25), Some(Duration::from_millis(250)));
+        assert_eq!(span(0.0), Some(Duration::ZERO));
+        for impossible in [-1e-7, f64::NAN, f64::INFINITY, f64::NEG_INFINITY, 1e30] {
+            assert_eq!(span(impossible), None, "{impossible}");
+        }
+    }
 }

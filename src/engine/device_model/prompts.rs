@@ -9,7 +9,7 @@ use super::DeviceModelError;
 use super::attention_block::Rows;
 use super::model::{DeviceModel, Running};
 use super::passes::{PromptPrograms, prompt_pieces};
-use super::program::{Program, seconds};
+use super::program::{Program, span};
 
 /// Shapes of prompts whose programs are kept; the one that was used longest ago goes.
 const MOST_SHAPES: usize = 16;
@@ -97,7 +97,7 @@ impl DeviceModel {
         let mut stages = RequestStages::default();
         let between = |start: usize| {
             let (start, stop) = (&self.stages[start], &self.stages[start + 1]);
-            device.elapsed_seconds(&**start, &**stop).map(seconds).map_err(failed)
+            device.elapsed_seconds(&**start, &**stop).map(span).map_err(failed)
         };
         // The last one first: it waits.
         stages.sample = between(2)?;

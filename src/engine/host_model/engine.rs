@@ -5,8 +5,7 @@ use std::time::Instant;
 use super::forward::HostModel;
 use crate::engine::model_file::ModelConfig;
 use crate::engine::{
-    Engine, EngineDescription, EngineError, EnginePath, FirstTokens, OperationSpan, RequestStages, Sampling,
-    check_prompts,
+    Engine, EngineDescription, EngineError, EnginePath, FirstTokens, Profile, RequestStages, Sampling, check_prompts,
 };
 use crate::tensor::DType;
 
@@ -44,9 +43,9 @@ impl HostModel<'_> {
         let head_done = Instant::now();
         let sampling = self.continuation.sampling;
         let token = self.recorder.time(None, "fused_sampler", || sampling.draw(&logits, sequence, step))?;
-        stages.prefill += layers_done - begun;
-        stages.lm_head += head_done - layers_done;
-        stages.sample += head_done.elapsed();
+        *stages.prefill.get_or_insert_default() += layers_done - begun;
+        *stages.lm_head.get_or_insert_default() += head_done - layers_done;
+        *stages.sample.get_or_insert_default() += head_done.elapsed();
         Ok(token)
     }
 }
@@ -100,18 +99,18 @@ impl Engine for HostModel<'_> {
         Ok(tokens)
     }
 
-    fn profile_prefill(&mut self, prompts: &[&[u32]]) -> Result<Vec<OperationSpan>, EngineError> {
+    fn profile_prefill(&mut self, prompts: &[&[u32]]) -> Result<Profile, EngineError> {
         self.recorder.start();
         let result = self.prefill(prompts);
         let spans = self.recorder.finish();
-        result.map(|_| spans)
+        result.map(|_| Profile { spans, rejected: 0 })
     }
 
-    fn profile_decode(&mut self) -> Result<Vec<OperationSpan>, EngineError> {
+    fn profile_decode(&mut self) -> Result<Profile, EngineError> {
         self.recorder.start();
         let result = self.decode();
         let spans = self.recorder.finish();
-        result.map(|_| spans)
+        result.map(|_| Profile { spans, rejected: 0 })
     }
 
     fn logits(&mut self, tokens: &[u32]) -> Result<Vec<f32>, EngineError> {
