@@ -7,6 +7,7 @@ use std::thread;
 use std::time::Duration;
 
 use assert_cmd::Command;
+use hipgauge::report::RunStatus;
 use hipgauge::report::ttft::{TtftRun, read_ttft_run};
 use hipgauge::ttft::TtftMode;
 use serde_json::{Value, json};
@@ -42,7 +43,13 @@ fn answer(mut stream: &TcpStream, cached: u64) -> Option<()> {
     let mut body = vec![0; length];
     reader.read_exact(&mut body).ok()?;
     let body: Value = serde_json::from_slice(&body).ok()?;
-    if body["model"] != "known" {
+    // A model that breaks: prompts of 50 tokens are too much for it.
+    if body["model"] == "fragile" && body["prompt"].as_array().is_some_and(|ids| ids.len() == 50) {
+        let text = "{\"error\": {\"message\": \"the engine died\"}}";
+        let head = format!("HTTP/1.1 500 Internal Server Error\r\ncontent-length: {}\r\n\r\n{text}", text.len());
+        return stream.write_all(head.as_bytes()).ok();
+    }
+    if body["model"] != "known" && body["model"] != "fragile" {
         let text = "{\"error\": {\"message\": \"there is no such model\"}}";
         let head = format!("HTTP/1.1 404 Not Found\r\ncontent-length: {}\r\n\r\n{text}", text.len());
         return stream.write_all(head.as_bytes()).ok();
@@ -121,6 +128,27 @@ fn a_cache_of_prefixes_and_other_lengths_are_told() {
     let notes = read(&out).record.notes;
     assert!(notes.iter().any(|note| note.contains("had computed 18 of the prompts' tokens")), "{notes:?}");
     assert!(notes.iter().any(|note| note.contains("+10.0 % longer")), "55 tokens instead of 50: {notes:?}");
+}
+
+#[test]
+fn a_request_that_fails_ends_the_run_and_keeps_what_was_measured() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let out = folder.path().join("run");
+    let more = ["--model-name", "fragile", "--prompt-len", "20,50", "--warm-up", "0"];
+    let (code, stdout, stderr) = ttft(&serve(0), &out, &more);
+    assert_eq!(code, Some(3), "{stdout}{stderr}");
+    assert!(stderr.contains("the engine died") && stdout.contains("partial: a request failed"), "{stdout}{stderr}");
+    let run = read(&out);
+    assert_eq!((run.record.status, run.requests.len()), (RunStatus::Partial, 1));
+    let failure = run.record.failure.as_deref().expect("it is in run.json");
+    assert!(failure.contains("the engine died") && run.record.ended.is_some(), "{failure}");
+    assert_eq!((run.summaries.len(), run.summaries[0].prompt_tokens, run.summaries[0].requests), (1, 20, 1));
+    for file in ["index.html", "summary.md"] {
+        let text = std::fs::read_to_string(out.join(file)).expect(file);
+        assert!(text.contains("the engine died") && text.contains("ended by a failure"), "{file}");
+    }
+    let said = std::fs::read_to_string(out.join("ttft_server.csv")).expect("what the server said");
+    assert_eq!(said.lines().count(), 1 + 1);
 }
 
 #[test]

@@ -61,39 +61,66 @@ pub fn run(arguments: &Arguments) -> CommandResult {
     let directory = TtftDirectory::create(&path, record).map_err(report::failure)?;
     let mut printer = Printer::new(directory, opened.source.config().context_length).or_exit(Exit::HarnessFault)?;
 
-    let mut ending = Ending::Complete;
-    let mut validity = Validity::Unchecked;
-    if arguments.check {
-        let checked = check(arguments, &plan, &opened, engine.as_mut(), stop, &mut printer)?;
-        match checked {
-            Some(passed) => validity = if passed { Validity::Valid } else { Validity::Invalid },
-            None => ending = Ending::Interrupted,
-        }
-    }
     let mut operations = Operations::default();
-    if ending == Ending::Complete && plan.modes.contains(&TtftMode::Steady) {
-        let tokenizer = opened.tokenizer.as_ref();
-        ending =
-            measure_steady(engine.as_mut(), tokenizer, &plan, validity, limits, &mut printer).map_err(ttft_failure)?;
-        if ending == Ending::Complete {
-            operations = profiles(engine.as_mut(), &plan, stop)?;
-        }
-    }
+    let in_process = in_process(arguments, &plan, &opened, engine.as_mut(), limits, &mut printer, &mut operations);
     // The device's memory is for the processes now.
     let context_length = opened.source.config().context_length;
     drop(engine);
     drop(opened);
-    for mode in [TtftMode::Warm, TtftMode::Cold] {
-        if ending != Ending::Complete || !plan.modes.contains(&mode) {
-            continue;
+    let ended = in_process.and_then(|(ending, validity)| match ending {
+        Ending::Complete => in_processes(arguments, &plan, context_length, validity, limits, &mut printer),
+        ending => Ok(ending),
+    });
+    finish(printer, &path, ended, operations)
+}
+
+/// The check and the steady requests: how they ended, and what the check says of all times.
+fn in_process(
+    arguments: &Arguments,
+    plan: &Plan,
+    opened: &OpenedModel,
+    engine: &mut dyn Engine,
+    limits: Limits<'_>,
+    printer: &mut Printer,
+    operations: &mut Operations,
+) -> Result<(Ending, Validity), Failure> {
+    let mut validity = Validity::Unchecked;
+    if arguments.check {
+        match check(arguments, plan, opened, engine, limits.stop, printer)? {
+            Some(passed) => validity = if passed { Validity::Valid } else { Validity::Invalid },
+            None => return Ok((Ending::Interrupted, validity)),
         }
-        let program = std::env::current_exe().or_exit(Exit::HarnessFault)?;
-        let serve =
-            |request: &PlannedRequest| worker::command(&program, &arguments.model, &arguments.place, &plan, request);
-        ending = measure_processes(mode, &plan, context_length, validity, limits, &serve, &mut printer)
-            .map_err(ttft_failure)?;
     }
-    finish(printer, &path, ending, operations)
+    if !plan.modes.contains(&TtftMode::Steady) {
+        return Ok((Ending::Complete, validity));
+    }
+    let tokenizer = opened.tokenizer.as_ref();
+    let ending = measure_steady(engine, tokenizer, plan, validity, limits, printer).map_err(ttft_failure)?;
+    if ending == Ending::Complete {
+        *operations = profiles(engine, plan, limits.stop)?;
+    }
+    Ok((ending, validity))
+}
+
+/// The warm and the cold requests.
+fn in_processes(
+    arguments: &Arguments,
+    plan: &Plan,
+    context_length: usize,
+    validity: Validity,
+    limits: Limits<'_>,
+    printer: &mut Printer,
+) -> Result<Ending, Failure> {
+    let program = std::env::current_exe().or_exit(Exit::HarnessFault)?;
+    let serve = |request: &PlannedRequest| worker::command(&program, &arguments.model, &arguments.place, plan, request);
+    for mode in [TtftMode::Warm, TtftMode::Cold].into_iter().filter(|mode| plan.modes.contains(mode)) {
+        let ending = measure_processes(mode, plan, context_length, validity, limits, &serve, printer);
+        match ending.map_err(ttft_failure)? {
+            Ending::Complete => {}
+            ending => return Ok(ending),
+        }
+    }
+    Ok(Ending::Complete)
 }
 
 /// Room for every request, and for the check's.
@@ -222,8 +249,30 @@ fn profiles(engine: &mut dyn Engine, plan: &Plan, stop: &AtomicBool) -> Result<O
     Ok(operations)
 }
 
-/// Writes and prints what the requests amount to, whatever ended them.
-pub fn finish(mut printer: Printer, path: &Path, ending: Ending, operations: Operations) -> CommandResult {
+/// Writes and prints what the requests amount to, whatever ended them; a failure is given on.
+pub fn finish(
+    mut printer: Printer,
+    path: &Path,
+    ended: Result<Ending, Failure>,
+    operations: Operations,
+) -> CommandResult {
+    let failure = match ended {
+        Ok(ending) => return conclude(printer, path, Some(ending), operations),
+        Err(failure) => failure,
+    };
+    printer.failed(format!("{:#}", failure.error));
+    match conclude(printer, path, None, operations) {
+        Ok(Exit::WrongResult) => Err(Failure { exit: Exit::WrongResult, ..failure }),
+        Ok(_) => Err(failure),
+        Err(Failure { error, .. }) => {
+            let context = format!("what was measured before this failure could not be written ({error:#})");
+            Err(Failure { error: failure.error.context(context), ..failure })
+        }
+    }
+}
+
+/// `ending` is `None` where a failure ended the run.
+fn conclude(mut printer: Printer, path: &Path, ending: Option<Ending>, operations: Operations) -> CommandResult {
     let Operations { rows: operations, rejected } = operations;
     printer.note(rejected_intervals(printer.requests(), rejected));
     let summaries = summarise(printer.requests(), printer.steps(), &printer.record().floors);
@@ -238,8 +287,8 @@ pub fn finish(mut printer: Printer, path: &Path, ending: Ending, operations: Ope
 }
 
 /// How a run of that ending is marked.
-pub fn status(ending: Ending) -> RunStatus {
-    if ending == Ending::Complete { RunStatus::Complete } else { RunStatus::Partial }
+pub fn status(ending: Option<Ending>) -> RunStatus {
+    if ending == Some(Ending::Complete) { RunStatus::Complete } else { RunStatus::Partial }
 }
 
 /// An error of a measurement with its exit code.

@@ -91,6 +91,11 @@ impl Printer {
         self.directory.record.notes.extend(note);
     }
 
+    /// Keeps what ended the run before its time.
+    pub fn failed(&mut self, failure: String) {
+        self.directory.record.failure = Some(failure);
+    }
+
     /// Keeps what a server said of the requests, and what a reader should know of that.
     pub fn served(&mut self, rows: &[ServerRow], notes: Vec<String>) -> Result<(), ReportError> {
         self.directory.served(rows)?;
@@ -107,7 +112,7 @@ impl Printer {
     /// Writes the rest of the files; gives the record, and where to print on.
     pub fn finish(
         self,
-        ending: Ending,
+        ending: Option<Ending>,
         summaries: &[SummaryRow],
         fits: &[FitRow],
         operations: &[OperationRow],
@@ -156,7 +161,8 @@ pub struct Outcome<'a> {
     pub record: &'a TtftRecord,
     pub summaries: &'a [SummaryRow],
     pub fits: &'a [FitRow],
-    pub ending: Ending,
+    /// None where a failure ended it.
+    pub ending: Option<Ending>,
     pub operations: &'a [OperationRow],
 }
 
@@ -170,10 +176,10 @@ impl Outcome<'_> {
             return Exit::Undecided;
         }
         match self.ending {
-            Ending::Interrupted => Exit::Interrupted,
-            Ending::OutOfTime => Exit::NotReproducible,
-            Ending::Complete if self.summaries.is_empty() => Exit::NothingRan,
-            Ending::Complete => Exit::Good,
+            Some(Ending::Interrupted) => Exit::Interrupted,
+            Some(Ending::OutOfTime) | None => Exit::NotReproducible,
+            Some(Ending::Complete) if self.summaries.is_empty() => Exit::NothingRan,
+            Some(Ending::Complete) => Exit::Good,
         }
     }
 
@@ -203,9 +209,10 @@ impl Outcome<'_> {
             stdout.line(format!("{} {note}", styled(NOTE, "note:")))?;
         }
         match self.ending {
-            Ending::Complete => {}
-            Ending::Interrupted => stdout.line(styled(NOTE, "partial: stopped by Ctrl-C"))?,
-            Ending::OutOfTime => stdout.line(styled(NOTE, "partial: the time limit was reached"))?,
+            Some(Ending::Complete) => {}
+            Some(Ending::Interrupted) => stdout.line(styled(NOTE, "partial: stopped by Ctrl-C"))?,
+            Some(Ending::OutOfTime) => stdout.line(styled(NOTE, "partial: the time limit was reached"))?,
+            None => stdout.line(styled(BAD, "partial: a request failed, and none was made after it"))?,
         }
         Ok(())
     }

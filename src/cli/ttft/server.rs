@@ -111,9 +111,10 @@ pub fn run(arguments: &Arguments, url: &str) -> CommandResult {
     let record = begin(arguments, &server, form, &plan)?;
     let directory = TtftDirectory::create(&path, record).map_err(report::failure)?;
     let mut printer = Printer::new(directory, usize::MAX).or_exit(Exit::HarnessFault)?;
-    let (ending, rows) = measure_server(&server, form, &plan, limits, &mut printer).map_err(ttft_failure)?;
-    printer.served(&rows, server_notes(&rows)).map_err(report::failure)?;
-    finish(printer, &path, ending, Operations::default())
+    let mut rows = Vec::new();
+    let ended = measure_server(&server, form, &plan, limits, &mut printer, &mut rows).map_err(ttft_failure);
+    let kept = printer.served(&rows, server_notes(&rows)).map_err(report::failure);
+    finish(printer, &path, ended.and_then(|ending| kept.map(|()| ending)), Operations::default())
 }
 
 fn begin(arguments: &Arguments, server: &Server, form: PromptForm, plan: &Plan) -> Result<TtftRecord, Failure> {

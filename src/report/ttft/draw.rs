@@ -86,7 +86,7 @@ fn read(path: &Path) -> Result<Option<TtftRun>, ReportError> {
 fn notes(runs: &[(String, &TtftRun)]) -> Vec<String> {
     let mut notes: Vec<String> = Vec::new();
     for (name, run) in runs {
-        notes.extend(run.warnings.iter().chain(&run.record.notes).map(|note| format!("{name}: {note}")));
+        notes.extend(run.told().iter().map(|note| format!("{name}: {note}")));
     }
     let Some(((first, base), others)) = runs.split_first() else { return notes };
     for (name, run) in others {

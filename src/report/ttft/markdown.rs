@@ -22,7 +22,7 @@ pub fn render_markdown(run: &TtftRun) -> String {
             text.push_str(&line(row));
         }
     }
-    for note in run.warnings.iter().chain(&record.notes) {
+    for note in run.told() {
         let _ = writeln!(text, "\n{note}");
     }
     let _ = writeln!(

@@ -60,13 +60,15 @@ pub fn headline(run: &TtftRun) -> String {
         Some(_) => "tokens checked",
         None => "tokens not checked",
     };
-    format!("{model} on {device}: {measured}, {checked}")
+    let ended = if record.failure.is_some() { ", ended by a failure" } else { "" };
+    format!("{model} on {device}: {measured}, {checked}{ended}")
 }
 
 /// Whether the numbers may be believed.
 pub fn is_good(run: &TtftRun) -> bool {
     let explained = |row: &SummaryRow| row.unattributed_share.abs() <= MOST_UNATTRIBUTED;
     !run.requests.is_empty()
+        && run.record.failure.is_none()
         && run.requests.iter().all(|row| row.validity != Validity::Invalid)
         && run.summaries.iter().all(explained)
 }
@@ -176,7 +178,7 @@ fn key_figures(run: &TtftRun) -> Option<Markup> {
 }
 
 fn warnings(run: &TtftRun) -> Option<Markup> {
-    let all: Vec<&String> = run.warnings.iter().chain(&run.record.notes).collect();
+    let all = run.told();
     (!all.is_empty()).then(|| html! { ul.warnings { @for warning in all { li { (warning) } } } })
 }
 

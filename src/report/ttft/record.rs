@@ -95,6 +95,9 @@ pub struct TtftRecord {
     pub comparability: BTreeMap<String, String>,
     /// What a reader of the numbers should know.
     pub notes: Vec<String>,
+    /// What ended the run before its time, in the words of the error; Ctrl-C and a limit of time are no failures.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub failure: Option<String>,
 }
 
 impl TtftRecord {
@@ -135,6 +138,7 @@ impl TtftRecord {
             check: None,
             comparability: comparability.map(|(key, value)| (key.to_string(), value)).into(),
             notes: Vec::new(),
+            failure: None,
             machine,
         }
     }

@@ -117,6 +117,18 @@ pub struct TtftRun {
     pub warnings: Vec<String>,
 }
 
+impl TtftRun {
+    /// What a reader must know before looking at times: what ended the run, rows that were cut off, notes.
+    pub fn told(&self) -> Vec<String> {
+        let failure = self
+            .record
+            .failure
+            .iter()
+            .map(|failure| format!("a failure ended the run, and requests after it were not made: {failure}"));
+        failure.chain(self.warnings.iter().chain(&self.record.notes).cloned()).collect()
+    }
+}
+
 /// Reads a TTFT run. `Ok(None)` for a run directory of another kind.
 pub fn read_ttft_run(path: &Path) -> Result<Option<TtftRun>, ReportError> {
     let not_a_run = |problem: String| ReportError::NotARun { path: path.to_path_buf(), problem };

@@ -29,20 +29,20 @@ pub struct ServerRow {
     pub text_sha256: String,
 }
 
-/// Asks the server for every steady request of the plan, one at a time, after unmeasured ones of every length. Gives how
-/// it ended and what the server said of each request that was kept.
+/// Asks the server for every steady request of the plan, one at a time, after unmeasured ones of every length. `rows` gets
+/// what the server said of each request that was kept, also where a later one fails.
 pub fn measure_server(
     server: &Server,
     form: PromptForm,
     plan: &Plan,
     limits: Limits<'_>,
     sink: &mut dyn TtftSink,
-) -> Result<(Ending, Vec<ServerRow>), TtftError> {
-    let mut rows = Vec::new();
+    rows: &mut Vec<ServerRow>,
+) -> Result<Ending, TtftError> {
     for repetition in 0..plan.warm_up {
         for &length in &plan.lengths {
             if let Some(ending) = limits.reached() {
-                return Ok((ending, rows));
+                return Ok(ending);
             }
             let number = unmeasured_number(length, 1, repetition);
             server.ask(&server_prompt(form, length, plan.seed, number), 1 + plan.decode.min(2))?;
@@ -50,7 +50,7 @@ pub fn measure_server(
     }
     for planned in plan.requests(TtftMode::Steady, usize::MAX) {
         if let Some(ending) = limits.reached() {
-            return Ok((ending, rows));
+            return Ok(ending);
         }
         sink.begin(&planned);
         let prompt = server_prompt(form, planned.length, plan.seed, planned.number());
@@ -59,7 +59,7 @@ pub fn measure_server(
         sink.request(&row, &steps)?;
         rows.push(said(&planned, &answer));
     }
-    Ok((Ending::Complete, rows))
+    Ok(Ending::Complete)
 }
 
 fn digest(text: &str) -> String {
