@@ -1,6 +1,7 @@
 //! Why a request was not measured.
 
 use std::io;
+use std::time::Duration;
 
 use super::server::ServerError;
 use crate::engine::EngineError;
@@ -23,6 +24,12 @@ pub enum TtftError {
 
     #[error("the process of {request} {ending}{said}; run the same request alone with --mode and --prompt-len")]
     Ended { request: String, ending: String, said: String },
+
+    #[error(
+        "the process of {request} took longer than {timeout:?} and hung {place}: it was killed; give more with \
+         --request-timeout, or run the same request alone with --mode and --prompt-len.{said}"
+    )]
+    Hung { request: String, timeout: Duration, place: String, said: String },
 
     #[error("keeping what was measured failed: {0}; free space, or choose another --out")]
     Sink(#[from] io::Error),

@@ -3,7 +3,7 @@
 use std::io;
 use std::process::Command;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use super::TtftError;
 use super::mode::{TtftMode, Validity};
@@ -31,6 +31,8 @@ pub struct Limits<'a> {
     pub stop: &'a AtomicBool,
     /// No request begins after this.
     pub deadline: Option<Instant>,
+    /// A request that has a process of its own may take so long, from the start of the process to its last step.
+    pub request: Duration,
 }
 
 impl Limits<'_> {
@@ -107,7 +109,7 @@ pub fn measure_processes(
             return Ok(ending);
         }
         sink.begin(&planned);
-        let Some(observed) = observe(serve(&planned), &planned.name(), limits.stop)? else {
+        let Some(observed) = observe(serve(&planned), &planned.name(), limits.stop, limits.request)? else {
             return Ok(Ending::Interrupted);
         };
         let response = &observed.report.response;

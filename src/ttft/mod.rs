@@ -24,7 +24,7 @@ pub use matrix_rate::{MatrixRate, matrix_rate};
 pub use measure::{Ending, Limits, TtftSink, measure_processes, measure_steady, profile};
 pub use mode::{TtftMode, Validity};
 pub use plan::{Plan, PlannedRequest, unmeasured_number};
-pub use process::{FIRST_TOKEN, Observed, Report, STARTED, TEXT, observe};
+pub use process::{AT, FIRST_TOKEN, Observed, Report, STARTED, TEXT, observe};
 pub use prompts::{prompt_digest, prompts};
 pub use request::{Moment, Request, Response};
 pub use rows::{DecodeRow, FitRow, OperationRow, Phase, RequestFacts, SummaryRow, TtftRow};

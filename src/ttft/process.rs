@@ -17,8 +17,14 @@ pub const STARTED: &str = "started";
 pub const FIRST_TOKEN: &str = "first-token";
 pub const TEXT: &str = "text";
 
+/// Before the first token, a line that begins so says what the child does next: where it hangs if nothing follows.
+pub const AT: &str = "at ";
+
 /// How often a waiting parent looks for Ctrl-C.
 const PATIENCE: Duration = Duration::from_millis(50);
+
+/// How long a parent waits for the end of a child that it killed. One that hangs in a driver may never end.
+const REAPED_WITHIN: Duration = Duration::from_secs(5);
 
 /// How much of what a child says of its failure is shown, in bytes.
 const STDERR_SHOWN: u64 = 4096;
@@ -52,8 +58,14 @@ impl Observed {
     }
 }
 
-/// Runs `command`, which serves one request. `Ok(None)` if `stop` became true first: the child is killed.
-pub fn observe(mut command: Command, request: &str, stop: &AtomicBool) -> Result<Option<Observed>, TtftError> {
+/// Runs `command`, which serves one request. `Ok(None)` if `stop` became true first: the child is killed, as it is when it
+/// takes longer than `timeout`, which is an error.
+pub fn observe(
+    mut command: Command,
+    request: &str,
+    stop: &AtomicBool,
+    timeout: Duration,
+) -> Result<Option<Observed>, TtftError> {
     // A group of its own: Ctrl-C in a terminal reaches this process alone, which decides.
     command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped()).process_group(0);
     let program = command.get_program().to_string_lossy().into_owned();
@@ -69,12 +81,17 @@ pub fn observe(mut command: Command, request: &str, stop: &AtomicBool) -> Result
         let _ = std::io::copy(&mut stderr, &mut std::io::sink());
         String::from_utf8_lossy(&text).trim().to_string()
     });
-    let outcome = watch(&lines, begun, stop);
+    let outcome = watch(&lines, begun, stop, timeout);
     match outcome {
         Watched::Stopped => {
-            let _ = child.kill();
-            let _ = child.wait();
+            kill(&mut child);
             Ok(None)
+        }
+        Watched::Hung(place) => {
+            // What it said may never end where the child does not.
+            let said = if kill(&mut child) { said.join().unwrap_or_default() } else { String::new() };
+            let said = if said.is_empty() { said } else { format!(" It said: {said}") };
+            Err(TtftError::Hung { request: request.to_string(), timeout, place, said })
         }
         Watched::Done(observed) => {
             let _ = child.wait();
@@ -88,21 +105,32 @@ pub fn observe(mut command: Command, request: &str, stop: &AtomicBool) -> Result
 enum Watched {
     Done(Box<Observed>),
     Stopped,
+    /// Where.
+    Hung(String),
     Ended,
     Garbled(String),
 }
 
-fn watch(lines: &Receiver<(Instant, String)>, begun: Instant, stop: &AtomicBool) -> Watched {
+fn watch(lines: &Receiver<(Instant, String)>, begun: Instant, stop: &AtomicBool, timeout: Duration) -> Watched {
     let mut moments = Vec::with_capacity(3);
+    let mut work = None;
     loop {
         if stop.load(Ordering::Relaxed) {
             return Watched::Stopped;
         }
         let (at, line) = match lines.recv_timeout(PATIENCE) {
             Ok(line) => line,
+            // What was said in time counts, however late it is read.
+            Err(RecvTimeoutError::Timeout) if begun.elapsed() > timeout => {
+                return Watched::Hung(place(moments.len(), work.as_deref()));
+            }
             Err(RecvTimeoutError::Timeout) => continue,
             Err(RecvTimeoutError::Disconnected) => return Watched::Ended,
         };
+        if let (1, Some(next)) = (moments.len(), line.strip_prefix(AT)) {
+            work = Some(next.to_string());
+            continue;
+        }
         let garbled = || Watched::Garbled(format!("said `{line}`, which is no answer"));
         match [STARTED, FIRST_TOKEN, TEXT].get(moments.len()) {
             Some(expected) if line == *expected => moments.push(at - begun),
@@ -114,6 +142,31 @@ fn watch(lines: &Receiver<(Instant, String)>, begun: Instant, stop: &AtomicBool)
             }
         }
     }
+}
+
+/// Where a child hangs that has given so many of its moments, and said last what it does.
+fn place(moments: usize, work: Option<&str>) -> String {
+    match (moments, work) {
+        (0, _) => "before it said that it had started".to_string(),
+        (1, Some(work)) => format!("while {work}"),
+        (1, None) => "before its first token".to_string(),
+        (2, _) => "between its first token and the token's text".to_string(),
+        _ => "in the steps after its first token".to_string(),
+    }
+}
+
+/// Kills a child; whether it has ended.
+fn kill(child: &mut Child) -> bool {
+    let _ = child.kill();
+    let begun = Instant::now();
+    while begun.elapsed() < REAPED_WITHIN {
+        match child.try_wait() {
+            Ok(None) => thread::sleep(PATIENCE),
+            Ok(Some(_)) => return true,
+            Err(_) => return false,
+        }
+    }
+    false
 }
 
 /// Lines with the moment at which each was there.
@@ -145,6 +198,8 @@ fn ended(child: &mut Child, said: JoinHandle<String>, request: &str, garbled: Op
 mod tests {
     use super::*;
 
+    const AMPLE: Duration = Duration::from_secs(60);
+
     fn shell(script: &str) -> Command {
         let mut command = Command::new("sh");
         command.args(["-c", script]);
@@ -170,7 +225,7 @@ mod tests {
     fn a_child_is_timed_from_before_its_start_in_the_order_of_its_lines() {
         let script = format!("echo started; sleep 0.05; echo first-token; sleep 0.02; echo text; echo '{}'", report());
         let stop = AtomicBool::new(false);
-        let observed = observe(shell(&script), "a test", &stop).expect("a report").expect("nobody stopped it");
+        let observed = observe(shell(&script), "a test", &stop, AMPLE).expect("a report").expect("nobody stopped it");
         assert!(observed.first_token >= observed.process_start + Duration::from_millis(50));
         assert!(observed.text >= observed.first_token + Duration::from_millis(20));
         assert_eq!(observed.report.response.first_tokens, [3]);
@@ -180,18 +235,49 @@ mod tests {
     }
 
     #[test]
+    fn a_child_that_hangs_is_killed() {
+        let stop = AtomicBool::new(false);
+        let hung = observe(shell("exec sleep 600"), "a test", &stop, Duration::from_millis(50));
+        let message = hung.expect_err("it hung").to_string();
+        assert!(
+            message.contains("a test took longer than 50ms and hung before it said that it had started"),
+            "{message}"
+        );
+        assert!(message.contains("--request-timeout"), "{message}");
+    }
+
+    #[test]
+    fn the_place_where_a_child_hangs_is_the_last_that_it_named() {
+        let stop = AtomicBool::new(false);
+        for (said, place) in [
+            (&[][..], "before it said that it had started"),
+            (&[STARTED], "before its first token"),
+            (&[STARTED, "at opening the device", "at opening the model"], "while opening the model"),
+            (&[STARTED, "at opening the device", FIRST_TOKEN], "between its first token and the token's text"),
+            (&[STARTED, FIRST_TOKEN, TEXT], "in the steps after its first token"),
+        ] {
+            let (sender, lines) = mpsc::channel();
+            said.iter().for_each(|line| sender.send((Instant::now(), line.to_string())).expect("nobody has hung up"));
+            match watch(&lines, Instant::now(), &stop, Duration::ZERO) {
+                Watched::Hung(found) => assert_eq!(found, place),
+                _ => panic!("{said:?} is no end"),
+            }
+        }
+    }
+
+    #[test]
     fn children_that_fail_lie_or_are_stopped_are_told_apart() {
         let stop = AtomicBool::new(false);
-        let error = |script: &str| observe(shell(script), "a test", &stop).expect_err("it failed").to_string();
+        let error = |script: &str| observe(shell(script), "a test", &stop, AMPLE).expect_err("it failed").to_string();
         let failed = error("echo started; echo no memory >&2; exit 3");
         assert!(failed.contains("a test ended with exit status: 3: no memory"), "{failed}");
         let liar = error("echo started; echo hello; exec sleep 60");
         assert!(liar.contains("said `hello`"), "{liar}");
         let early = error("echo first-token");
         assert!(early.contains("said `first-token`"), "{early}");
-        let missing = observe(Command::new("/no/such/program"), "a test", &stop).expect_err("nothing there");
+        let missing = observe(Command::new("/no/such/program"), "a test", &stop, AMPLE).expect_err("nothing there");
         assert!(matches!(missing, TtftError::NotStarted { .. }), "{missing}");
         let stop = AtomicBool::new(true);
-        assert_eq!(observe(shell("sleep 60"), "a test", &stop).expect("stopped"), None);
+        assert_eq!(observe(shell("sleep 60"), "a test", &stop, AMPLE).expect("stopped"), None);
     }
 }

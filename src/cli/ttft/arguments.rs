@@ -90,6 +90,11 @@ pub struct Arguments {
     #[arg(long, value_name = "N", default_value_t = 8, requires = "check", help_heading = "Requests")]
     pub check_tokens: usize,
 
+    /// A request to a server, or in a process of its own (cold and warm, with what it loads), that takes longer ends the run;
+    /// a process is killed. Steady requests have no limit
+    #[arg(long, value_name = "SPAN", default_value = "10m", value_parser = parse_span, help_heading = "Requests")]
+    pub request_timeout: Duration,
+
     /// Begin no request after this time: 90s, 5m, 1h30m
     #[arg(long, value_name = "SPAN", value_parser = parse_span)]
     pub time_limit: Option<Duration>,

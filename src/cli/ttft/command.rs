@@ -36,7 +36,11 @@ pub fn run(arguments: &Arguments) -> CommandResult {
     }
     let stop = interrupt::watch()?;
     let started = Instant::now();
-    let limits = Limits { stop, deadline: arguments.time_limit.map(|limit| started + limit) };
+    let limits = Limits {
+        stop,
+        deadline: arguments.time_limit.map(|limit| started + limit),
+        request: arguments.request_timeout,
+    };
     let mut loading = StageTimes::default();
     let place = arguments.place.open(&mut loading)?;
     let opened = arguments.model.open(arguments.seed)?;
@@ -297,6 +301,8 @@ pub fn ttft_failure(error: TtftError) -> Failure {
         TtftError::Engine(error) => engine_failure(error),
         TtftError::Server(error) => Failure::new(server::exit_of(&error), error),
         TtftError::Tokenizer(_) | TtftError::Sink(_) => Failure::new(Exit::Usage, error),
-        TtftError::NotStarted { .. } | TtftError::Ended { .. } => Failure::new(Exit::NotReproducible, error),
+        TtftError::NotStarted { .. } | TtftError::Ended { .. } | TtftError::Hung { .. } => {
+            Failure::new(Exit::NotReproducible, error)
+        }
     }
 }

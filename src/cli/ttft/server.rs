@@ -4,7 +4,6 @@ use std::path::Path;
 use std::time::{Duration, Instant};
 
 use clap::{Args, ValueEnum};
-use hipgauge::progress::parse_span;
 use hipgauge::report::ttft::{EngineRecord, ModelRecord, TtftDirectory, TtftRecord};
 use hipgauge::report::{Build, RunDirectory};
 use hipgauge::ttft::server::{Endpoint, PromptForm, Server, ServerError, ServerOptions, measure_server, server_notes};
@@ -62,10 +61,6 @@ pub struct ServerArguments {
     /// Environment variable that holds the key to send; it is in no file
     #[arg(long, value_name = "NAME", default_value = "OPENAI_API_KEY", requires = "url")]
     api_key_env: String,
-
-    /// A request that takes longer ends the run
-    #[arg(long, value_name = "SPAN", default_value = "10m", requires = "url", value_parser = parse_span)]
-    request_timeout: Duration,
 }
 
 fn object(text: &str) -> Result<Map<String, Value>, String> {
@@ -77,14 +72,14 @@ fn object(text: &str) -> Result<Map<String, Value>, String> {
 }
 
 impl ServerArguments {
-    fn server(&self, url: &str) -> Result<Server, Failure> {
+    fn server(&self, url: &str, timeout: Duration) -> Result<Server, Failure> {
         Server::new(ServerOptions {
             url: url.to_string(),
             model: self.model_name.clone().unwrap_or_default(),
             endpoint: if self.chat { Endpoint::Chat } else { Endpoint::Completions },
             key: std::env::var(&self.api_key_env).ok().filter(|key| !key.is_empty()),
             body: self.request_body.clone().unwrap_or_default(),
-            timeout: Some(self.request_timeout),
+            timeout: Some(timeout),
         })
         .or_exit(Exit::Usage)
     }
@@ -103,9 +98,13 @@ impl ServerArguments {
 /// Measures the server at `url`.
 pub fn run(arguments: &Arguments, url: &str) -> CommandResult {
     let stop = interrupt::watch()?;
-    let limits = Limits { stop, deadline: arguments.time_limit.map(|limit| Instant::now() + limit) };
+    let limits = Limits {
+        stop,
+        deadline: arguments.time_limit.map(|limit| Instant::now() + limit),
+        request: arguments.request_timeout,
+    };
     let form = arguments.server.form()?;
-    let server = arguments.server.server(url)?;
+    let server = arguments.server.server(url, arguments.request_timeout)?;
     let plan = arguments.plan_of_server()?;
     let path = arguments.out.clone().unwrap_or_else(|| RunDirectory::fresh_path(Path::new("reports"), "ttft-server"));
     let record = begin(arguments, &server, form, &plan)?;

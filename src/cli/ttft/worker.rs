@@ -6,7 +6,7 @@ use std::process::Command;
 
 use clap::Args;
 use hipgauge::engine::Capacity;
-use hipgauge::ttft::{FIRST_TOKEN, Moment, Plan, PlannedRequest, Report, Request, STARTED, StageTimes, TEXT};
+use hipgauge::ttft::{AT, FIRST_TOKEN, Moment, Plan, PlannedRequest, Report, Request, STARTED, StageTimes, TEXT};
 
 use crate::cli::engine_arguments::{ModelArguments, PlaceArguments, open_engine};
 use crate::cli::exit_code::Exit;
@@ -81,17 +81,21 @@ pub fn run(arguments: &Arguments) -> CommandResult {
     let output = take_stdout().or_exit(Exit::HarnessFault)?;
     tell(&output, STARTED)?;
     let mut loading = StageTimes::default();
+    tell(&output, &format!("{AT}opening the device"))?;
     let place = arguments.place.open(&mut loading)?;
+    tell(&output, &format!("{AT}opening the model"))?;
     let opened = arguments.model.open(arguments.seed)?;
     loading = loading.with(opened.stages);
     let positions = arguments.prompt_len + arguments.decode;
     let capacity = Capacity { sequences: arguments.batch, positions };
     let compute = arguments.model.compute_type(&place)?;
+    tell(&output, &format!("{AT}bringing the weights to the device"))?;
     let mut engine = open_engine(&place, &opened.source, compute, capacity, &mut loading)?;
     let tokenizer = opened.tokenizer.as_ref();
     let shape = (arguments.batch, arguments.prompt_len);
     let request = Request::new(&*engine, tokenizer, shape, arguments.decode, arguments.seed, arguments.number)
         .map_err(ttft_failure)?;
+    tell(&output, &format!("{AT}running the prompt"))?;
     let mut told = Ok(());
     let mut observer = |moment| {
         if told.is_ok() {
