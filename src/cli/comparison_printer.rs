@@ -141,8 +141,8 @@ fn print_rows(comparison: &Comparison, stdout: &mut Stdout) -> io::Result<()> {
     stdout.line(table)?;
     let Some(clock) = &comparison.agreement.in_clock else { return Ok(()) };
     stdout.line(format!(
-        "measured core clock: the candidate's was {:.4} of the base's (median of {} cases); with that divided out:",
-        clock.ratio, clock.cases
+        "measured core clock: the candidate's was {:.4} of the base's (median of {} cases, {:.4} to {:.4}); with each case's divided out:",
+        clock.ratio, clock.cases, clock.extremes.0, clock.extremes.1
     ))?;
     clock.rows.iter().try_for_each(|row| {
         stdout.line(format!(

@@ -7,9 +7,10 @@ use super::statistics::{
 };
 
 /// A share that a median changes by from one visit to a case to the next, which neither samples nor rounds of one visit
-/// show: between two sweeps of one program on an H100, 104 hot medians over 10 µs differed by 0.05 % in the middle, and
-/// 95 % of them by at most 0.51 %.
-const VISIT_REACH: f64 = 0.005;
+/// show: the largest seen between two sweeps of one program on an H100. In one call 95 % of 104 hot medians over 10 µs
+/// differed by at most 0.51 %; in another a third of the cases lay 0.8 % higher, because the core clock had stepped down by
+/// 15 MHz of 1980 for half a minute, and 95 % of the cold medians differed by at most 0.98 %.
+const VISIT_REACH: f64 = 0.01;
 
 /// Summary of the accepted samples of one set, in microseconds per launch.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -73,14 +74,14 @@ mod tests {
     fn rounds_and_visits_add_as_squares() {
         let medians: Vec<f64> = (0..8).map(|i| if i % 2 == 0 { 10.0 } else { 10.1 }).collect();
         let interval = interval(&[10.05; 80], &medians, 10.05).expect("eighty samples");
-        // Standard deviation 0.05345 over 0.75 √8, times t of 5 degrees at 0.975: 2.5706, is 0.06477; 0.5 % are 0.05025.
-        assert!((interval.high - (10.05 + 0.08198)).abs() < 1e-4, "{interval:?}");
+        // Standard deviation 0.05345 over 0.75 √8, times t of 5 degrees at 0.975: 2.5706, is 0.06477; 1 % are 0.1005.
+        assert!((interval.high - (10.05 + 0.11956)).abs() < 1e-4, "{interval:?}");
     }
 
     #[test]
     fn steady_rounds_still_allow_for_the_next_visit_and_a_single_one_does_not_pretend_to_know() {
         let steady = interval(&[10.0; 80], &[10.0; 8], 10.0).expect("eighty samples");
-        assert!((steady.high - 10.05).abs() < 1e-9 && (steady.low - 9.95).abs() < 1e-9, "{steady:?}");
+        assert!((steady.high - 10.1).abs() < 1e-9 && (steady.low - 9.9).abs() < 1e-9, "{steady:?}");
         assert_eq!(interval(&[10.0; 80], &[10.0], 10.0).expect("eighty samples").width(), 0.0);
     }
 }

@@ -68,31 +68,36 @@ fn share(part: usize, whole: usize) -> Option<f64> {
     (whole > 0).then(|| part as f64 / whole as f64)
 }
 
-/// What is left of a disagreement when the measured core clocks of the two runs are divided out. A kernel that memory
-/// binds does not follow the core clock, so that this can also make cases differ that agreed.
+/// What is left of a disagreement when the measured core clocks are divided out case by case: a device that steps down for
+/// some seconds does so for the cases of those seconds. A kernel that memory binds does not follow the core clock, so that
+/// this can also make cases differ that agreed.
 #[derive(Clone, Debug, PartialEq, Serialize)]
 pub struct ClockAgreement {
     /// The candidate's measured core clock over the base's: the median of the cases'.
     pub ratio: f64,
     /// Cases and modes in which both sides measured it.
     pub cases: usize,
-    /// All operations together, one row per mode, the candidate's times multiplied by `ratio`.
+    /// The least and the greatest of the cases' ratios.
+    pub extremes: (f64, f64),
+    /// All operations together, one row per mode, the candidate's times multiplied by the case's own ratio.
     pub rows: Vec<AgreementRow>,
 }
 
 impl ClockAgreement {
     /// `None` where no case has the clocks of both sides.
     fn of(cases: &[ComparedCase]) -> Option<Self> {
-        let ratios = cases.iter().filter_map(|case| {
-            let (base, candidate) = case.base.chain_steps_per_us.zip(case.candidate.chain_steps_per_us)?;
-            Some(candidate / base).filter(|ratio| ratio.is_finite() && *ratio > 0.0)
-        });
-        let ratios = sorted(&ratios.collect::<Vec<_>>());
-        let ratio = median(&ratios)?;
-        let mut rows = rows(cases, ratio);
+        let ratios = sorted(&cases.iter().filter_map(clock_ratio).collect::<Vec<_>>());
+        let (ratio, extremes) = (median(&ratios)?, (*ratios.first()?, *ratios.last()?));
+        let mut rows = rows(cases, clock_ratio);
         rows.retain(|row| row.operation == ALL);
-        Some(Self { ratio, cases: ratios.len(), rows })
+        Some(Self { ratio, cases: ratios.len(), extremes, rows })
     }
+}
+
+/// The candidate's measured core clock over the base's.
+fn clock_ratio(case: &ComparedCase) -> Option<f64> {
+    let (base, candidate) = case.base.chain_steps_per_us.zip(case.candidate.chain_steps_per_us)?;
+    Some(candidate / base).filter(|ratio| ratio.is_finite() && *ratio > 0.0)
 }
 
 /// What the rows of all operations are called.
@@ -108,7 +113,7 @@ pub struct Agreement {
 
 impl Agreement {
     pub fn of(cases: &[ComparedCase]) -> Self {
-        Self { rows: rows(cases, 1.0), in_clock: ClockAgreement::of(cases) }
+        Self { rows: rows(cases, |_| Some(1.0)), in_clock: ClockAgreement::of(cases) }
     }
 
     pub fn is_empty(&self) -> bool {
@@ -116,11 +121,12 @@ impl Agreement {
     }
 }
 
-fn rows(cases: &[ComparedCase], scale: f64) -> Vec<AgreementRow> {
+/// `scale` is what a case's candidate times are multiplied by; cases without one are left out.
+fn rows(cases: &[ComparedCase], scale: impl Fn(&ComparedCase) -> Option<f64>) -> Vec<AgreementRow> {
     let mut rows: BTreeMap<(Mode, String), AgreementRow> = BTreeMap::new();
     let mut totals: BTreeMap<Mode, AgreementRow> = BTreeMap::new();
     for case in cases.iter().filter(|case| case.unit == Unit::Microseconds) {
-        let Some(medians) = case.base.median.zip(case.candidate.median) else { continue };
+        let Some((medians, scale)) = case.base.median.zip(case.candidate.median).zip(scale(case)) else { continue };
         if medians.0.max(medians.1) <= LEAST_US {
             continue;
         }

@@ -180,7 +180,8 @@ fn agreement(comparison: &Comparison) -> Markup {
             @if let Some(clock) = &comparison.agreement.in_clock {
                 p {
                     "The candidate's measured core clock was " (format!("{:.4}", clock.ratio)) " of the base's (median of "
-                    (clock.cases) " cases). With that divided out: "
+                    (clock.cases) " cases, from " (format!("{:.4}", clock.extremes.0)) " to "
+                    (format!("{:.4}", clock.extremes.1)) "). With each case's divided out: "
                     @for row in &clock.rows {
                         (row.mode) ", " (per_cent(row.close_share())) " within 1 %, " (per_cent(row.covering_share()))
                         " of the intervals hold the other median, largest " (per_cent(Some(row.largest))) ". "
