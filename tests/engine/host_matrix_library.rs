@@ -87,9 +87,7 @@ impl PreparedProduct for HostProduct {
                 let products = (0..shape.columns).map(|column| {
                     at(&xs, row * shape.x_stride + column) * at(&weights, output * shape.weight_stride + column)
                 });
-                let before = if shape.accumulate { at(&result, place) } else { 0.0 };
-                let sum = before + products.sum::<f64>();
-                dtype.encode(sum, &mut result[place * dtype.size()..(place + 1) * dtype.size()]);
+                dtype.encode(products.sum::<f64>(), &mut result[place * dtype.size()..(place + 1) * dtype.size()]);
             }
         }
         self.device.upload(y.buffer, y.offset, &result)

@@ -291,7 +291,7 @@ impl<D: GpuDriver> PreparedProduct for GpuPreparedProduct<D> {
         stream.note(name);
         stream.keep_for_graph(None, [x.buffer, weight.buffer, y.buffer, &library.workspace].into_iter());
         stream.keep_product_for_graph(&self.descriptors, &name);
-        let (alpha, beta) = (1.0_f32, if shape.accumulate { 1.0_f32 } else { 0.0 });
+        let (alpha, beta) = (1.0_f32, 0.0_f32);
         let [x_layout, weight_layout, y_layout] = self.descriptors.layouts();
         let _calls = library.calls.lock().unwrap_or_else(PoisonError::into_inner);
         // SAFETY: handle and descriptors live in self, the addresses were checked against what the layouts say, the workspace

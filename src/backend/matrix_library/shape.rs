@@ -30,7 +30,7 @@ impl MatrixElement {
     }
 }
 
-/// `y = x W^T`, or `y = y + x W^T`: x `[rows, columns]`, W `[outputs, columns]`, y `[rows, outputs]`, all row-major.
+/// `y = x W^T`: x `[rows, columns]`, W `[outputs, columns]`, y `[rows, outputs]`, all row-major.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct MatrixProductShape {
     pub element: MatrixElement,
@@ -41,8 +41,6 @@ pub struct MatrixProductShape {
     pub x_stride: usize,
     pub weight_stride: usize,
     pub y_stride: usize,
-    /// Adds to what is in y.
-    pub accumulate: bool,
     /// What the addresses of all three matrices are multiples of, in bytes. Libraries choose fewer algorithms, or wrong
     /// ones, for less than 16.
     pub alignment: usize,
@@ -62,7 +60,6 @@ impl MatrixProductShape {
             x_stride: columns,
             weight_stride: columns,
             y_stride: outputs,
-            accumulate: false,
             alignment: WHOLE_BUFFER_ALIGNMENT,
         }
     }
@@ -103,8 +100,7 @@ impl MatrixProductShape {
 impl fmt::Display for MatrixProductShape {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
         let Self { rows, outputs, columns, x_stride, weight_stride, y_stride, alignment, .. } = self;
-        let (element, onto) = (self.element.name(), if self.accumulate { " onto y" } else { "" });
-        write!(formatter, "{element} [{rows}, {columns}] x [{outputs}, {columns}]^T{onto}")?;
+        write!(formatter, "{} [{rows}, {columns}] x [{outputs}, {columns}]^T", self.element.name())?;
         write!(formatter, ", row strides {x_stride}, {weight_stride}, {y_stride}, aligned to {alignment} bytes")
     }
 }

@@ -33,8 +33,6 @@ pub struct ProductShape {
     pub rows: usize,
     pub outputs: usize,
     pub columns: usize,
-    /// Adds to what is in the result's place.
-    pub accumulate: bool,
 }
 
 impl Products {
@@ -64,7 +62,7 @@ impl Products {
         [x, weight, y]: [Place; 3],
     ) -> Result<Option<LibraryProduct>, BackendError> {
         let Some(library) = &self.library else { return Ok(None) };
-        let ProductShape { dtype, rows, outputs, columns, accumulate } = shape;
+        let ProductShape { dtype, rows, outputs, columns } = shape;
         let element = match dtype {
             DType::F32 | DType::U32 => MatrixElement::F32,
             DType::F16 => MatrixElement::F16,
@@ -75,7 +73,6 @@ impl Products {
         let shape = MatrixProductShape {
             x_stride: x.row_stride.unwrap_or(columns),
             y_stride: y.row_stride.unwrap_or(outputs),
-            accumulate,
             alignment: 1 << offsets.trailing_zeros(),
             ..MatrixProductShape::contiguous(element, rows, outputs, columns)
         };

@@ -117,7 +117,7 @@ impl Composer<'_> {
                 self.vectors(&piece, matrix.columns, operands, bias.map_or(Added::Nothing, Added::Bias))?;
                 continue;
             }
-            self.product(&piece, matrix.columns, operands, false)?;
+            self.product(&piece, matrix.columns, operands)?;
             if let Some(bias) = bias {
                 let shape = Shape { in_place: true, ..Shape::plain(rows, piece.rows) };
                 let places = [y, bias].map(|place| place.skip(piece.column, self.dtype()));
@@ -127,7 +127,7 @@ impl Composer<'_> {
         Ok(())
     }
 
-    /// Adds `x W^T` to the residual stream, now, or with the next norm where the product cannot add.
+    /// Adds `x W^T` to the residual stream: now, where products with vectors do, else with the next norm.
     pub fn project_onto_stream(
         &mut self,
         matrix: &DeviceMatrix,
@@ -136,7 +136,7 @@ impl Composer<'_> {
     ) -> Result<(), DeviceModelError> {
         let (memory, width) = (&self.bench.memory, matrix.rows);
         let pieces = pieces(matrix, 0..width, self.dtype());
-        if pieces.iter().any(|piece| self.kernels(piece, rows) == Kernels::Own) {
+        if pieces.iter().any(|piece| self.kernels(piece, rows) != Kernels::Vectors) {
             let branch = Place::start(&memory.branch).with_row_stride(width);
             self.project(matrix, 0..width, Operands { rows, x, y: &branch }, None)?;
             self.branch_is_pending();
@@ -144,13 +144,7 @@ impl Composer<'_> {
         }
         let hidden = Place::start(&memory.hidden).with_row_stride(width);
         let operands = Operands { rows, x, y: &hidden };
-        for piece in pieces {
-            match self.kernels(&piece, rows) {
-                Kernels::Vectors => self.vectors(&piece, matrix.columns, operands, Added::Onto)?,
-                Kernels::Library | Kernels::Own => self.product(&piece, matrix.columns, operands, true)?,
-            }
-        }
-        Ok(())
+        pieces.iter().try_for_each(|piece| self.vectors(piece, matrix.columns, operands, Added::Onto))
     }
 
     /// A product with a vector for each row.
@@ -181,14 +175,8 @@ impl Composer<'_> {
         Ok(())
     }
 
-    /// A matrix product, of weights widened to numbers first where they are quantised. Only a library's can accumulate.
-    fn product(
-        &mut self,
-        piece: &Piece<'_>,
-        columns: usize,
-        operands: Operands<'_>,
-        accumulate: bool,
-    ) -> Result<(), DeviceModelError> {
+    /// A matrix product, of weights widened to numbers first where they are quantised.
+    fn product(&mut self, piece: &Piece<'_>, columns: usize, operands: Operands<'_>) -> Result<(), DeviceModelError> {
         let mut weight = weight_of(piece);
         if let Some(format) = piece.part.format {
             let widened = Place::start(&self.bench.memory.widened);
@@ -198,7 +186,7 @@ impl Composer<'_> {
         }
         let (dtype, rows) = (self.dtype(), operands.rows);
         let places = [operands.x.clone(), weight, operands.y.skip(piece.column, dtype)];
-        let shape = ProductShape { dtype, rows, outputs: piece.rows, columns, accumulate };
+        let shape = ProductShape { dtype, rows, outputs: piece.rows, columns };
         if let Some(product) = self.bench.products.product(shape, places.clone())? {
             self.push_work(VendorMatrixProduct.name(), Work::Library(product));
             return Ok(());
