@@ -10,6 +10,7 @@ HG_DEVICE uint32_t add_up_to_largest(uint32_t value, uint32_t by) {
 
 // `moved` may be `positions`.
 HG_KERNEL(advance_positions, 256, (const uint32_t* positions, uint32_t* moved, uint32_t* lengths, uint64_t rows)) {
+    begin_overlapped();
     const uint64_t step = uint64_t(gridDim.x) * blockDim.x;
     for (uint64_t row = uint64_t(blockIdx.x) * blockDim.x + threadIdx.x; row < rows; row += step) {
         const uint32_t position = positions[row];

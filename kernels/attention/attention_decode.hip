@@ -9,7 +9,7 @@
 //
 // Split-K ("Flash-Decoding for long-context inference", Dao, Haziza, Massa, Sizov, 2023): blocks share the positions of a
 // head, and attention_combine adds their parts. How many there are is decided here from the sequence's own length, because
-// the launch may be a recorded one; see Share. With 8 heads of keys and values of 64 elements in bf16, 2048 positions are
+// the launch may be a recorded one; see decode_splits.h. With 8 heads of keys and values of 64 elements in bf16, 2048 positions are
 // 4 MiB in 256 blocks of two steps (16 KiB) each, about two for every multiprocessor of an H100; 8192 positions are 16 MiB
 // in 512 blocks of four steps.
 //
@@ -21,42 +21,9 @@
 // at or beyond the length are never read.
 //
 // All sums have an order of their own, given by the length, the splits launched and the wave size: results repeat bit for bit.
+#include "decode_splits.h"
 #include "online_softmax.h"
 #include "row_chunk.h"
-
-constexpr uint32_t DECODE_THREADS = 128;
-constexpr uint32_t KEYS = 2;
-// Waves of a block, where a wave is 32.
-constexpr uint32_t MOST_WAVES = DECODE_THREADS / 32;
-constexpr uint32_t MOST_SPLITS = 64;
-
-struct DecodeShape {
-    uint32_t heads, kv_heads, head_dim, capacity, splits;
-    float scale;
-    int64_t q_stride, k_stride, v_stride, y_stride;
-};
-
-// Lanes of a row of K or V, as a power of two: 8, 16 or 32.
-HG_DEVICE uint32_t lane_bits(uint32_t head_dim) { return head_dim <= 64 ? 3 : head_dim <= 128 ? 4 : 5; }
-
-// Which positions a split takes: whole steps of the block, the last one less. Up to SINGLE_STEPS one block takes them all
-// and writes y itself, for the parts and attention_combine cost more than these steps. Beyond, a block takes LEAST_STEPS,
-// or more where there are not as many splits; the others return at once.
-constexpr uint32_t SINGLE_STEPS = 4;
-constexpr uint32_t LEAST_STEPS = 2;
-struct Share {
-    uint32_t length, positions, used;
-};
-HG_DEVICE Share share_of(const uint32_t* lengths, uint64_t sequence, const DecodeShape& shape) {
-    const uint32_t given = lengths[sequence], length = given < shape.capacity ? given : shape.capacity;
-    const uint32_t step = (DECODE_THREADS >> lane_bits(shape.head_dim)) * KEYS;
-    const uint32_t steps = (length + step - 1) / step;
-    if (steps <= SINGLE_STEPS || shape.splits == 1) return {length, steps * step, 1};
-    const uint32_t wanted = (steps + LEAST_STEPS - 1) / LEAST_STEPS;
-    if (wanted <= shape.splits) return {length, LEAST_STEPS * step, wanted};
-    const uint32_t each = (steps + shape.splits - 1) / shape.splits;
-    return {length, each * step, (steps + each - 1) / each};
-}
 
 // Running softmax of one group of lanes over its own positions. The lane's own pair has `largest`, of its query head over
 // all rows so far, and `sum`, over its own rows of a step; `row` is the lane's 8 elements for every query head.
@@ -286,17 +253,11 @@ HG_DEVICE void add_rows(Running<HEADS>& running, const DecodeShape& shape, const
     }
 }
 
-// A split's part of one query head: head_dim elements, then the largest score, the sum and two zeros, so that all parts
-// begin at 16 bytes.
-HG_DEVICE uint32_t part_floats(const DecodeShape& shape) { return shape.head_dim + 4; }
-HG_DEVICE uint64_t part_offset(const DecodeShape& shape, uint64_t sequence, uint32_t head, uint32_t split) {
-    return ((sequence * shape.heads + head) * shape.splits + split) * part_floats(shape);
-}
-
 // blockIdx.y is the split, so that the splits with work are launched before those without.
 template <uint32_t HEADS, typename T>
 HG_DEVICE void attention_decode(const T* q, const T* k_cache, const T* v_cache, const uint32_t* lengths, T* y,
                                 float* parts, const DecodeShape& shape, const DecodeScratch& scratch) {
+    begin_overlapped();
     const uint32_t group = shape.heads / shape.kv_heads, tiles = (group + HEADS - 1) / HEADS;
     const uint32_t tile = blockIdx.x % tiles, kv_head = blockIdx.x / tiles % shape.kv_heads, split = blockIdx.y;
     const uint64_t sequence = blockIdx.x / tiles / shape.kv_heads;
@@ -366,6 +327,7 @@ struct PartColumns {
 template <typename T>
 HG_DEVICE void attention_combine(const uint32_t* lengths, const float* parts, T* y, const DecodeShape& shape,
                                  float* factors, Floats4* totals) {
+    begin_overlapped();
     const uint32_t head = blockIdx.x % shape.heads, dim = shape.head_dim;
     const uint64_t sequence = blockIdx.x / shape.heads;
     const uint32_t used = share_of(lengths, sequence, shape).used;

@@ -112,6 +112,7 @@ template <typename T>
 HG_DEVICE void rope(const T* q, const T* k, const uint32_t* positions, const float* frequencies, T* q_out, T* k_out,
                     uint64_t tokens, const RopeShape& shape, int64_t q_stride, int64_t k_stride, int64_t q_out_stride,
                     int64_t k_out_stride, uint32_t items, uint32_t blocks_per_token) {
+    begin_overlapped();
     const TokenItem at = token_item(items, blocks_per_token);
     if (at.head >= shape.heads + shape.kv_heads) return;
     const bool query = at.head < shape.heads;
@@ -134,6 +135,7 @@ HG_DEVICE void rope_cache(const T* q, const T* k, const T* v, const uint32_t* po
                           const float* frequencies, T* q_out, T* k_cache, T* v_cache, uint64_t tokens,
                           const RopeShape& shape, int64_t q_stride, int64_t k_stride, int64_t v_stride,
                           int64_t q_out_stride, const CacheShape& cache, uint32_t items, uint32_t blocks_per_token) {
+    begin_overlapped();
     const TokenItem at = token_item(items, blocks_per_token);
     if (at.head >= shape.heads + 2 * shape.kv_heads) return;
     for (uint64_t token = at.token; token < tokens; token += gridDim.x / blocks_per_token) {

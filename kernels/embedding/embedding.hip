@@ -32,6 +32,7 @@ HG_DEVICE void embed_row(const T* source, bool valid, T* y, uint32_t columns, ui
 template <typename T>
 HG_DEVICE void embed(const uint32_t* ids, const T* table, T* y, uint32_t* flags, uint64_t tokens, uint32_t columns,
                      uint32_t vocab, int64_t table_stride, int64_t y_stride, uint32_t blocks_per_row) {
+    begin_overlapped();
     const uint32_t part = blockIdx.x % blocks_per_row;
     const uint64_t step = gridDim.x / blocks_per_row;
     for (uint64_t token = blockIdx.x / blocks_per_row; token < tokens; token += step) {

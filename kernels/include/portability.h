@@ -10,7 +10,9 @@
 //   - every wave_* function is called by all threads of a wave, in uniform control flow;
 //   - the wave size is a run-time value (wave_size()), 32 or 64;
 //   - shared memory is declared with HG_SHARED or HG_DYNAMIC_SHARED, outside of loops and branches;
-//   - no block waits for another block of the same launch.
+//   - no block waits for another block of the same launch;
+//   - a kernel whose plan is `overlapping` touches no global memory before begin_overlapped() or
+//     wait_for_previous_kernels(), which every thread calls (the emulator stops one that does).
 #pragma once
 
 #if defined(__CUDACC_RTC__) || defined(__CUDACC__) || defined(__CUDA__)
@@ -40,9 +42,17 @@
 //   uint32_t atomic_add(uint32_t*, uint32_t), uint64_t atomic_add(uint64_t*, uint64_t)
 //   uint32_t atomic_max(uint32_t*, uint32_t), uint64_t atomic_max(uint64_t*, uint64_t)
 //   void device_fence()                    orders global memory across blocks
+//   void let_next_kernel_begin()           an overlapped launch behind this one may start its blocks from here on
+//   void wait_for_previous_kernels()       until all earlier launches are done; nothing to wait for in ordinary launches
 //   uint32_t popcount32/64, count_leading_zeros32/64; uint64_t multiply_high_u64(a, b)
 //   float fused_multiply_add(a, b, c), square_root(x), divide(a, b)   all correctly rounded
 //   float larger(float, float)             of a NaN and a number the number
 //   float approximate_exp2(float)          within 4 units of the last place; results below 2^-126 may be 0
 //   uint32_t float_bits(float), float bits_float(uint32_t), float scale_by_power_of_two(float, int)
 //   uint64_t device_clock()                ticks that only grow; their length is the device's
+
+// The beginning of a kernel that has nothing to do ahead of its inputs. CUDA calls it programmatic dependent launch.
+HG_DEVICE void begin_overlapped() {
+    let_next_kernel_begin();
+    wait_for_previous_kernels();
+}

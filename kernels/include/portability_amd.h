@@ -122,6 +122,9 @@ HG_DEVICE uint64_t atomic_max(uint64_t* address, uint64_t value) {
     return __hip_atomic_fetch_max(address, value, __ATOMIC_RELAXED, __HIP_MEMORY_SCOPE_AGENT);
 }
 HG_DEVICE void device_fence() { __builtin_amdgcn_fence(__ATOMIC_SEQ_CST, "agent"); }
+// A stream's launches never overlap.
+HG_DEVICE void let_next_kernel_begin() {}
+HG_DEVICE void wait_for_previous_kernels() {}
 
 HG_DEVICE uint32_t popcount32(uint32_t value) { return uint32_t(__builtin_popcount(value)); }
 HG_DEVICE uint32_t popcount64(uint64_t value) { return uint32_t(__builtin_popcountll(value)); }

@@ -146,6 +146,17 @@ HG_DEVICE uint64_t atomic_max(uint64_t* address, uint64_t value) {
     return previous;
 }
 HG_DEVICE void device_fence() { asm volatile("fence.sc.gpu;" ::: "memory"); }
+// griddepcontrol came with sm_90; before it launches never overlap.
+HG_DEVICE void let_next_kernel_begin() {
+#if defined(__CUDA_ARCH__) && __CUDA_ARCH__ >= 900
+    asm volatile("griddepcontrol.launch_dependents;");
+#endif
+}
+HG_DEVICE void wait_for_previous_kernels() {
+#if defined(__CUDA_ARCH__) && __CUDA_ARCH__ >= 900
+    asm volatile("griddepcontrol.wait;" ::: "memory");
+#endif
+}
 
 HG_DEVICE uint32_t popcount32(uint32_t value) {
     uint32_t count;

@@ -24,6 +24,7 @@ void hipgauge_host_wave_barrier();
 uint64_t hipgauge_host_wave_exchange(uint64_t value, uint32_t source_lane);
 uint64_t hipgauge_host_wave_ballot(uint32_t predicate);
 void hipgauge_host_device_fence();
+void hipgauge_host_wait_for_previous_kernels();
 // The block's own copy of the static shared array that is declared at `site`.
 void* hipgauge_host_shared(uint64_t bytes, const char* name, const void* site);
 void* hipgauge_host_dynamic_shared();
@@ -125,6 +126,8 @@ static inline T atomic_max(T* address, T value) {
 }
 
 static inline void device_fence() { hipgauge_host_device_fence(); }
+static inline void let_next_kernel_begin() {}
+static inline void wait_for_previous_kernels() { hipgauge_host_wait_for_previous_kernels(); }
 static inline uint32_t popcount32(uint32_t value) { return uint32_t(__builtin_popcount(value)); }
 static inline uint32_t popcount64(uint64_t value) { return uint32_t(__builtin_popcountll(value)); }
 static inline uint32_t count_leading_zeros32(uint32_t value) { return value ? uint32_t(__builtin_clz(value)) : 32; }

@@ -36,6 +36,7 @@ HG_DEVICE void add_bias_row(const T* x, const T* bias, T* y, uint32_t columns, u
 template <typename T>
 HG_DEVICE void add_bias(const T* x, const T* bias, T* y, uint64_t rows, uint32_t columns, int64_t x_stride,
                         int64_t y_stride, uint32_t blocks_per_row) {
+    begin_overlapped();
     const uint32_t part = blockIdx.x % blocks_per_row;
     for (uint64_t row = blockIdx.x / blocks_per_row; row < rows; row += gridDim.x / blocks_per_row) {
         add_bias_row(x + int64_t(row) * x_stride, bias, y + int64_t(row) * y_stride, columns,

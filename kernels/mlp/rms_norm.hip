@@ -216,6 +216,7 @@ struct RowStrides {
 template <typename T, uint32_t VECTORS, bool RESIDUAL>
 HG_DEVICE void normalize_rows(const RowPointers<T>& tensors, const RowStrides& strides, const T* weight, uint64_t rows,
                               uint32_t columns, float epsilon, uint32_t group, float* slots) {
+    begin_overlapped();
     const uint32_t rows_per_block = blockDim.x / group, lane = threadIdx.x & (group - 1);
     const uint64_t step = uint64_t(gridDim.x) * rows_per_block;
     for (uint64_t first = uint64_t(blockIdx.x) * rows_per_block; first < rows; first += step) {

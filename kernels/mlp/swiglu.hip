@@ -62,6 +62,7 @@ HG_DEVICE void swiglu_row(const SwigluRow<T>& row, uint32_t columns, uint32_t la
 template <typename T>
 HG_DEVICE void swiglu_rows(const T* gate, const T* up, T* y, uint64_t rows, uint32_t columns, int64_t gate_stride,
                            int64_t up_stride, int64_t y_stride, uint32_t group, uint32_t blocks_per_row) {
+    begin_overlapped();
     const uint32_t rows_per_block = blockDim.x / group;
     const uint32_t lanes = group * blocks_per_row;
     const uint32_t lane = blockIdx.x % blocks_per_row * group + threadIdx.x % group;

@@ -191,13 +191,13 @@ impl Operation for AttentionDecode {
         let name = format!("attention_decode_{dtype}_{per_block}");
         let mut launches = vec![launch(name, [rows * heads.kv * tiles, splits], THREADS as u32, &pointers)];
         if splits == 1 {
-            return Ok(LaunchPlan::of_launches(0, launches));
+            return Ok(LaunchPlan::of_launches(0, launches).overlapping());
         }
         let pointers = [tensor(3), tensor(4), parts];
         let name = format!("attention_combine_{dtype}");
         launches.push(launch(name, [rows * heads.query, 1], COMBINE_THREADS, &pointers));
         let workspace_bytes = rows * heads.query * splits * (heads.dim + PART_FLOATS) * DType::F32.size();
-        Ok(LaunchPlan::of_launches(workspace_bytes, launches))
+        Ok(LaunchPlan::of_launches(workspace_bytes, launches).overlapping())
     }
 
     fn cost(&self, problem: &Problem) -> Cost {

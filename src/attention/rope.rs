@@ -295,7 +295,7 @@ impl Operation for Rope {
             },
             arguments,
         };
-        Ok(LaunchPlan::of_launches(0, vec![launch]))
+        Ok(LaunchPlan::of_launches(0, vec![launch]).overlapping())
     }
 
     fn cost(&self, problem: &Problem) -> Cost {

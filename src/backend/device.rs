@@ -100,6 +100,18 @@ pub trait Device: Send + Sync {
         arguments: &[Argument<'_>],
     ) -> Result<(), BackendError>;
 
+    /// As `launch`, but the kernel's blocks may start while earlier kernels still run, where the device can do that. The
+    /// kernel waits for those itself before it touches a buffer (`wait_for_previous_kernels`); the emulator stops one that
+    /// does not. Everything else on the stream sees it as an ordinary launch.
+    fn launch_overlapped(
+        &self,
+        kernel: &Kernel,
+        dimensions: LaunchDimensions,
+        arguments: &[Argument<'_>],
+    ) -> Result<(), BackendError> {
+        self.launch(kernel, dimensions, arguments)
+    }
+
     /// Waits until everything enqueued has run, and reports what failed in it.
     fn synchronize(&self) -> Result<(), BackendError>;
 

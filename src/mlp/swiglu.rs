@@ -166,7 +166,7 @@ impl Operation for SwiGlu {
             },
             arguments,
         };
-        Ok(LaunchPlan::of_launches(0, vec![launch]))
+        Ok(LaunchPlan::of_launches(0, vec![launch]).overlapping())
     }
 
     fn cost(&self, problem: &Problem) -> Cost {

@@ -14,12 +14,21 @@ pub(super) trait Memory {
     fn workspace(&self) -> Option<&Buffer>;
 }
 
-/// Enqueues each step once.
-pub(super) fn enqueue(device: &dyn Device, steps: &[BoundStep], memory: &dyn Memory) -> Result<(), BackendError> {
+/// Enqueues each step once. Kernels of overlapping plans may begin before those ahead of them are done if the owner wants it: an
+/// engine does. What is verified or measured is launched alone, so that kernels of commits that knew nothing of it run too.
+pub(super) fn enqueue(
+    device: &dyn Device,
+    steps: &[BoundStep],
+    memory: &dyn Memory,
+    overlap: bool,
+) -> Result<(), BackendError> {
     steps.iter().try_for_each(|step| match step {
-        BoundStep::Launch(BoundLaunch { kernel, dimensions, arguments }) => {
+        BoundStep::Launch(BoundLaunch { kernel, dimensions, arguments, overlapping }) => {
             let arguments = arguments.iter().map(|argument| bind(*argument, memory)).collect::<Result<Vec<_>, _>>()?;
-            device.launch(kernel, *dimensions, &arguments)
+            match overlap && *overlapping {
+                true => device.launch_overlapped(kernel, *dimensions, &arguments),
+                false => device.launch(kernel, *dimensions, &arguments),
+            }
         }
         BoundStep::Product(BoundProduct { product, x, weight, y }) => {
             product.enqueue(operand(*x, memory), operand(*weight, memory), operand(*y, memory))

@@ -77,17 +77,17 @@ impl BoundPlan {
         }
         let steps = plan.steps.into_iter().map(|step| match step {
             PlanStep::Product(product) => {
-                BoundStep::new(&**device, PlanStep::Product(placed(product, &places, &strides)))
+                BoundStep::new(&**device, PlanStep::Product(placed(product, &places, &strides)), plan.overlapping)
             }
-            launch => BoundStep::new(&**device, launch),
+            launch => BoundStep::new(&**device, launch, plan.overlapping),
         });
         let steps = steps.collect::<Result<_, _>>()?;
         Ok(Self { device: device.clone(), steps, places, strides, workspace: workspace.cloned() })
     }
 
-    /// Enqueues the plan's steps once.
+    /// Enqueues the plan's steps once. Kernels that wait by themselves may begin while those before them still run.
     pub fn enqueue(&self) -> Result<(), BackendError> {
-        bound_memory::enqueue(&*self.device, &self.steps, self)
+        bound_memory::enqueue(&*self.device, &self.steps, self, true)
     }
 
     /// The same kernels over the same memory, with the scalars of a problem that differs in nothing that chooses kernels
@@ -105,7 +105,8 @@ impl BoundPlan {
                 if planned.kernel == bound.kernel.id && planned.dimensions == bound.dimensions =>
             {
                 let (kernel, arguments) = (bound.kernel.clone(), planned.arguments);
-                Ok(BoundStep::Launch(BoundLaunch { kernel, dimensions: bound.dimensions, arguments }))
+                let BoundLaunch { dimensions, overlapping, .. } = *bound;
+                Ok(BoundStep::Launch(BoundLaunch { kernel, dimensions, arguments, overlapping }))
             }
             _ => Err(different()),
         });

@@ -82,7 +82,7 @@ impl BoundProblem {
             0 => None,
             bytes => Some(device.allocate(bytes, &format!("{owner}.workspace"))?),
         };
-        let steps = plan.steps.into_iter().map(|step| BoundStep::new(&**device, step));
+        let steps = plan.steps.into_iter().map(|step| BoundStep::new(&**device, step, plan.overlapping));
         let steps = steps.collect::<Result<_, BackendError>>()?;
         Ok(Self { device: device.clone(), specs, buffers, workspace, steps })
     }
@@ -183,7 +183,7 @@ impl BoundProblem {
 
     /// Enqueues the plan's steps once.
     pub fn enqueue(&self) -> Result<(), BackendError> {
-        bound_memory::enqueue(&*self.device, &self.steps, self)
+        bound_memory::enqueue(&*self.device, &self.steps, self, false)
     }
 
     /// Looks for inputs that a launch changed, those of in-place outputs left out. One sentence each.

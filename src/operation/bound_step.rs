@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use crate::backend::{BackendError, Device, Kernel, LaunchDimensions, PreparedProduct};
 
-use super::{PlanArgument, PlanStep};
+use super::{PlanArgument, PlanStep, PlannedLaunch};
 
 /// Launches that a library's product counts as: it may be one kernel, or one for parts and one that adds them up, and the
 /// library does not say which.
@@ -14,6 +14,8 @@ pub(super) struct BoundLaunch {
     pub kernel: Kernel,
     pub dimensions: LaunchDimensions,
     pub arguments: Vec<PlanArgument>,
+    /// The kernel waits for those before it by itself.
+    pub overlapping: bool,
 }
 
 /// A product by the device's matrix library, and the slots of its matrices.
@@ -30,11 +32,13 @@ pub(super) enum BoundStep {
 }
 
 impl BoundStep {
-    pub fn new(device: &dyn Device, step: PlanStep) -> Result<Self, BackendError> {
+    /// A step of a plan that is `overlapping`, or is not.
+    pub fn new(device: &dyn Device, step: PlanStep, overlapping: bool) -> Result<Self, BackendError> {
         Ok(match step {
             PlanStep::Launch(launch) => {
                 let kernel = device.load(&launch.kernel)?;
-                Self::Launch(BoundLaunch { kernel, dimensions: launch.dimensions, arguments: launch.arguments })
+                let PlannedLaunch { dimensions, arguments, .. } = launch;
+                Self::Launch(BoundLaunch { kernel, dimensions, arguments, overlapping })
             }
             PlanStep::Product(planned) => {
                 let product = device.matrix_library()?.prepare(&planned.shape)?;
@@ -50,6 +54,7 @@ impl BoundStep {
                 kernel: device.load(&launch.kernel.id)?,
                 dimensions: launch.dimensions,
                 arguments: launch.arguments.clone(),
+                overlapping: launch.overlapping,
             }),
             Self::Product(BoundProduct { product, x, weight, y }) => {
                 Self::Product(BoundProduct { product: Arc::clone(product), x: *x, weight: *weight, y: *y })

@@ -98,12 +98,19 @@ pub struct LaunchPlan {
     /// Scratch memory; its contents are undefined (poisoned by `verify`) before each run of the plan.
     pub workspace_bytes: usize,
     pub steps: Vec<PlanStep>,
+    /// Every kernel waits for those before it by itself, so that an engine may let it begin while they run.
+    pub overlapping: bool,
 }
 
 impl LaunchPlan {
     /// A plan that launches kernels and nothing else.
     pub fn of_launches(workspace_bytes: usize, launches: Vec<PlannedLaunch>) -> Self {
-        Self { workspace_bytes, steps: launches.into_iter().map(PlanStep::Launch).collect() }
+        Self { workspace_bytes, steps: launches.into_iter().map(PlanStep::Launch).collect(), overlapping: false }
+    }
+
+    /// Says that every kernel of the plan calls `wait_for_previous_kernels` before it touches a buffer.
+    pub fn overlapping(self) -> Self {
+        Self { overlapping: true, ..self }
     }
 
     /// The kernel launches among the steps.

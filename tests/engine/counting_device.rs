@@ -202,6 +202,19 @@ impl Device for CountingDevice {
         self.0.inner.launch(kernel, dimensions, arguments)
     }
 
+    fn launch_overlapped(
+        &self,
+        kernel: &Kernel,
+        dimensions: LaunchDimensions,
+        arguments: &[Argument<'_>],
+    ) -> Result<(), BackendError> {
+        if self.0.recording.lock().unwrap_or_else(PoisonError::into_inner).is_some() {
+            return self.launch(kernel, dimensions, arguments);
+        }
+        self.count(|counts| counts.launches += 1);
+        self.0.inner.launch_overlapped(kernel, dimensions, arguments)
+    }
+
     fn synchronize(&self) -> Result<(), BackendError> {
         self.count(|counts| counts.synchronisations += 1);
         self.0.inner.synchronize()

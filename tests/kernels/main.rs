@@ -8,5 +8,6 @@ mod golden_vectors;
 mod mlp_kernels;
 mod mutants;
 mod output_hash;
+mod overlapped_launch;
 mod sampler_on_host;
 mod step_count;

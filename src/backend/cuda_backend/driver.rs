@@ -27,6 +27,8 @@ pub struct CudaDriver {
     elapsed_time: ElapsedTime,
     /// Of CUDA, as the driver knows it.
     major: u32,
+    /// Kernels can begin before those ahead of them are done, also in graphs.
+    overlaps: bool,
 }
 
 /// `cuEventElapsedTime`, which every driver has. The bindings know only its successor, which drivers before
@@ -90,6 +92,12 @@ macro_rules! call {
     };
 }
 
+/// First major compute capability whose kernels can begin before those ahead of them are done.
+const OVERLAPPING_GENERATION: u32 = 9;
+
+/// First driver that keeps this in graphs: of CUDA 12.3.
+const OVERLAPPING_DRIVER: c_int = 12_030;
+
 impl CudaDriver {
     /// Retains the primary context of the device with that ordinal. The driver library, of that major version of CUDA, must
     /// be loaded.
@@ -109,7 +117,12 @@ impl CudaDriver {
             message: error.to_string(),
             kind: ErrorKind::Refused,
         })?;
-        Ok(Self { device, context, elapsed_time, major })
+        let mut version = 0;
+        // SAFETY: the result is writable.
+        unsafe { call!(cuDriverGetVersion(&mut version)) }?;
+        let generation = attribute(device, CUdevice_attribute::CU_DEVICE_ATTRIBUTE_COMPUTE_CAPABILITY_MAJOR);
+        let overlaps = generation >= OVERLAPPING_GENERATION && version >= OVERLAPPING_DRIVER;
+        Ok(Self { device, context, elapsed_time, major, overlaps })
     }
 }
 
@@ -279,9 +292,31 @@ impl GpuDriver for CudaDriver {
         dimensions: LaunchDimensions,
         parameters: *mut *mut c_void,
         stream: Handle,
+        overlapped: bool,
     ) -> Result<()> {
         let ([x, y, z], [block_x, block_y, block_z]) = (dimensions.grid, dimensions.block);
         let shared = dimensions.dynamic_shared_bytes;
+        if overlapped && self.overlaps {
+            let mut attribute = sys::CUlaunchAttribute {
+                id: sys::CUlaunchAttributeID::CU_LAUNCH_ATTRIBUTE_PROGRAMMATIC_STREAM_SERIALIZATION,
+                pad: [0; 4],
+                value: sys::CUlaunchAttributeValue { programmaticStreamSerializationAllowed: 1 },
+            };
+            let configuration = sys::CUlaunchConfig {
+                gridDimX: x,
+                gridDimY: y,
+                gridDimZ: z,
+                blockDimX: block_x,
+                blockDimY: block_y,
+                blockDimZ: block_z,
+                sharedMemBytes: shared,
+                hStream: stream.pointer(),
+                attrs: &mut attribute,
+                numAttrs: 1,
+            };
+            // SAFETY: see above; configuration and attribute live until the call returns.
+            return unsafe { call!(cuLaunchKernelEx(&configuration, function.pointer(), parameters, ptr::null_mut())) };
+        }
         let (function, stream, no_extra) = (function.pointer(), stream.pointer(), ptr::null_mut());
         // SAFETY: see above.
         unsafe {

@@ -118,6 +118,39 @@ impl<D: GpuDriver> GpuDevice<D> {
         }
     }
 
+    fn enqueue(
+        &self,
+        kernel: &Kernel,
+        dimensions: LaunchDimensions,
+        arguments: &[Argument<'_>],
+        overlapped: bool,
+    ) -> Result<(), BackendError> {
+        self.check_owner("launch", kernel)?;
+        if arguments.len() > MOST_PARAMETERS {
+            return Err(invalid("launch", format!("{} got {} arguments", kernel.id, arguments.len())));
+        }
+        let mut values = [0_u64; MOST_PARAMETERS];
+        for (value, argument) in values.iter_mut().zip(arguments) {
+            *value = argument.to_bits();
+        }
+        let mut parameters = [ptr::null_mut::<c_void>(); MOST_PARAMETERS];
+        for (parameter, value) in parameters.iter_mut().zip(&mut values) {
+            *parameter = ptr::from_mut(value).cast();
+        }
+        self.stream.enter("launch")?;
+        self.stream.note(format_args!("{}", kernel.id));
+        self.stream.keep_for_graph(Some(kernel), arguments.iter().filter_map(Argument::buffer));
+        let function = Handle(kernel.handle as usize);
+        let launched = self.allow_shared(kernel, function, dimensions.dynamic_shared_bytes).and_then(|()| {
+            // SAFETY: `kernel` keeps its module loaded; each parameter points at 8 initialised bytes, more than
+            // any parameter has; the driver copies them before it returns.
+            unsafe {
+                self.stream.driver.launch(function, dimensions, parameters.as_mut_ptr(), self.stream.handle, overlapped)
+            }
+        });
+        launched.map_err(|error| self.stream.error(error, format!("{} with {dimensions:?}", kernel.id)))
+    }
+
     /// Asks for more dynamic shared memory than launches get unasked, where this launch needs it.
     fn allow_shared(&self, kernel: &Kernel, function: Handle, bytes: u32) -> Result<(), DriverError> {
         let fixed = kernel.attributes.shared_bytes.unwrap_or(0);
@@ -266,28 +299,16 @@ impl<D: GpuDriver> Device for GpuDevice<D> {
         dimensions: LaunchDimensions,
         arguments: &[Argument<'_>],
     ) -> Result<(), BackendError> {
-        self.check_owner("launch", kernel)?;
-        if arguments.len() > MOST_PARAMETERS {
-            return Err(invalid("launch", format!("{} got {} arguments", kernel.id, arguments.len())));
-        }
-        let mut values = [0_u64; MOST_PARAMETERS];
-        for (value, argument) in values.iter_mut().zip(arguments) {
-            *value = argument.to_bits();
-        }
-        let mut parameters = [ptr::null_mut::<c_void>(); MOST_PARAMETERS];
-        for (parameter, value) in parameters.iter_mut().zip(&mut values) {
-            *parameter = ptr::from_mut(value).cast();
-        }
-        self.stream.enter("launch")?;
-        self.stream.note(format_args!("{}", kernel.id));
-        self.stream.keep_for_graph(Some(kernel), arguments.iter().filter_map(Argument::buffer));
-        let function = Handle(kernel.handle as usize);
-        let launched = self.allow_shared(kernel, function, dimensions.dynamic_shared_bytes).and_then(|()| {
-            // SAFETY: `kernel` keeps its module loaded; each parameter points at 8 initialised bytes, more than
-            // any parameter has; the driver copies them before it returns.
-            unsafe { self.stream.driver.launch(function, dimensions, parameters.as_mut_ptr(), self.stream.handle) }
-        });
-        launched.map_err(|error| self.stream.error(error, format!("{} with {dimensions:?}", kernel.id)))
+        self.enqueue(kernel, dimensions, arguments, false)
+    }
+
+    fn launch_overlapped(
+        &self,
+        kernel: &Kernel,
+        dimensions: LaunchDimensions,
+        arguments: &[Argument<'_>],
+    ) -> Result<(), BackendError> {
+        self.enqueue(kernel, dimensions, arguments, true)
     }
 
     fn synchronize(&self) -> Result<(), BackendError> {

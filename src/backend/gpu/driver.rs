@@ -101,13 +101,15 @@ pub trait GpuDriver: Send + Sync + 'static {
     fn threads_per_multiprocessor(&self) -> u32;
     /// Allows launches of `function` with up to `bytes` of dynamic shared memory.
     unsafe fn allow_dynamic_shared(&self, function: Handle, bytes: u32) -> DriverResult<()>;
-    /// `parameters` points to one pointer per kernel parameter, each to the parameter's bytes.
+    /// `parameters` points to one pointer per kernel parameter, each to the parameter's bytes. The blocks of a launch that is
+    /// `overlapped` may start while earlier kernels of the stream run; a driver without such launches makes an ordinary one.
     unsafe fn launch(
         &self,
         function: Handle,
         dimensions: LaunchDimensions,
         parameters: *mut *mut c_void,
         stream: Handle,
+        overlapped: bool,
     ) -> DriverResult<()>;
 
     /// Whether the capture and graph calls below exist.

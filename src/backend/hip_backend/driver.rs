@@ -246,6 +246,7 @@ impl GpuDriver for HipDriver {
         dimensions: LaunchDimensions,
         parameters: *mut *mut c_void,
         stream: Handle,
+        _overlapped: bool,
     ) -> Result<()> {
         let ([x, y, z], [block_x, block_y, block_z]) = (dimensions.grid, dimensions.block);
         let shared = dimensions.dynamic_shared_bytes;

@@ -1,7 +1,8 @@
 //! Judges every access of a checked kernel before it happens.
 //!
 //! A thread may touch the buffers that were passed to its launch, its block's shared arrays and its own
-//! stack, and may read constants of the program. Anything else stops it.
+//! stack, and may read constants of the program. Anything else stops it. In an overlapped launch a thread waits for the
+//! kernels before it first.
 
 use std::time::Instant;
 
@@ -77,6 +78,9 @@ pub(super) fn check_access(address: usize, bytes: usize, kind: AccessKind) {
     if block.accesses.is_multiple_of(ACCESSES_PER_CLOCK_READING) {
         check_deadline(context, block);
     }
+    if !context.waited {
+        check_early(block, address, kind);
+    }
     if !contains(*block.recent.slot(kind), address, bytes) {
         search(context, block, address, bytes, kind);
     }
@@ -90,6 +94,30 @@ fn check_deadline(context: &mut ThreadContext, block: &mut BlockState) {
         block.fault = Some(Fault::Deadline);
         // SAFETY: on the current thread's coroutine, with nothing to drop.
         unsafe { suspend(context, Wait::Fault) };
+    }
+}
+
+/// Stops a thread of an overlapped launch that touches a buffer before it has waited: on a GPU an earlier kernel may still
+/// write there, or read.
+#[cold]
+fn check_early(block: &BlockState, address: usize, kind: AccessKind) {
+    // SAFETY: the launch outlives its blocks.
+    let launch = unsafe { &*block.launch };
+    if let Some(range) = launch.buffers.iter().find(|range| contains((range.start, range.bytes), address, 1)) {
+        stop_with_fault(format!(
+            "{} at byte {} of `{}` before wait_for_previous_kernels()",
+            kind.name(),
+            address - range.start,
+            range.label
+        ));
+    }
+}
+
+/// Stops a thread of an overlapped launch that leaves without having waited: the launch could end before those ahead of it,
+/// and the one behind it begin.
+pub(super) fn check_exit(context: &ThreadContext) {
+    if !context.waited {
+        stop_with_fault("leaves the kernel without wait_for_previous_kernels()".to_string());
     }
 }
 

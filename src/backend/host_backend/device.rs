@@ -35,6 +35,45 @@ pub struct HostDevice {
 }
 
 impl HostDevice {
+    fn run(
+        &self,
+        kernel: &Kernel,
+        dimensions: LaunchDimensions,
+        arguments: &[Argument<'_>],
+        overlapped: bool,
+    ) -> Result<(), BackendError> {
+        let module: Arc<dyn Any + Send + Sync> = kernel._module.clone();
+        let Ok(host_kernel) = module.downcast::<HostKernel>() else {
+            return Err(invalid_launch(&kernel.id, "the kernel was loaded on another device".to_string()));
+        };
+        self.check_dimensions(kernel, dimensions)?;
+        let limit = *self.launch_limit.lock().unwrap_or_else(PoisonError::into_inner);
+        let words = self.bind(&host_kernel, arguments)?;
+        let launch = Arc::new(Launch {
+            kernel: host_kernel,
+            variant: if self.options.memory_check { Variant::Checked } else { Variant::Plain },
+            arguments: words,
+            buffers: buffers_of(arguments),
+            memory: self.memory.clone(),
+            dimensions,
+            wave_size: self.options.wave_size,
+            schedule: self.options.schedule,
+            deadline: limit.map(|limit| Instant::now() + limit),
+            overlapped,
+            progress: Progress::new(),
+        });
+        let steps = launch.run().map_err(|fault| match fault {
+            Fault::Undefined(fault) => BackendError::KernelFault { kernel: kernel.id.to_string(), fault },
+            Fault::Deadline => BackendError::TimedOut {
+                device: "host".to_string(),
+                kernel: kernel.id.to_string(),
+                seconds: limit.unwrap_or_default().as_secs_f64(),
+            },
+        })?;
+        self.steps.add(steps);
+        Ok(())
+    }
+
     /// A device that runs the kernels of `library`. Fails on options that no GPU has.
     pub fn new(options: HostOptions, library: Arc<KernelLibrary>) -> Result<Self, BackendError> {
         if options.wave_size != 32 && options.wave_size != 64 {
@@ -189,35 +228,16 @@ impl Device for HostDevice {
         dimensions: LaunchDimensions,
         arguments: &[Argument<'_>],
     ) -> Result<(), BackendError> {
-        let module: Arc<dyn Any + Send + Sync> = kernel._module.clone();
-        let Ok(host_kernel) = module.downcast::<HostKernel>() else {
-            return Err(invalid_launch(&kernel.id, "the kernel was loaded on another device".to_string()));
-        };
-        self.check_dimensions(kernel, dimensions)?;
-        let limit = *self.launch_limit.lock().unwrap_or_else(PoisonError::into_inner);
-        let words = self.bind(&host_kernel, arguments)?;
-        let launch = Arc::new(Launch {
-            kernel: host_kernel,
-            variant: if self.options.memory_check { Variant::Checked } else { Variant::Plain },
-            arguments: words,
-            buffers: buffers_of(arguments),
-            memory: self.memory.clone(),
-            dimensions,
-            wave_size: self.options.wave_size,
-            schedule: self.options.schedule,
-            deadline: limit.map(|limit| Instant::now() + limit),
-            progress: Progress::new(),
-        });
-        let steps = launch.run().map_err(|fault| match fault {
-            Fault::Undefined(fault) => BackendError::KernelFault { kernel: kernel.id.to_string(), fault },
-            Fault::Deadline => BackendError::TimedOut {
-                device: "host".to_string(),
-                kernel: kernel.id.to_string(),
-                seconds: limit.unwrap_or_default().as_secs_f64(),
-            },
-        })?;
-        self.steps.add(steps);
-        Ok(())
+        self.run(kernel, dimensions, arguments, false)
+    }
+
+    fn launch_overlapped(
+        &self,
+        kernel: &Kernel,
+        dimensions: LaunchDimensions,
+        arguments: &[Argument<'_>],
+    ) -> Result<(), BackendError> {
+        self.run(kernel, dimensions, arguments, true)
     }
 
     fn synchronize(&self) -> Result<(), BackendError> {

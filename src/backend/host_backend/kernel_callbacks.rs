@@ -116,6 +116,12 @@ pub(super) extern "C" fn hipgauge_host_device_fence() {
 }
 
 #[unsafe(no_mangle)]
+pub(super) extern "C" fn hipgauge_host_wait_for_previous_kernels() {
+    // SAFETY: only kernels call this.
+    unsafe { running().0.waited = true }
+}
+
+#[unsafe(no_mangle)]
 pub(super) extern "C" fn hipgauge_host_shared(bytes: u64, name: *const c_char, site: *const c_void) -> *mut c_void {
     // SAFETY: only HG_SHARED calls this, with a string literal and the address of a static marker.
     let result = unsafe {

@@ -31,6 +31,8 @@ pub(super) struct Launch {
     pub wave_size: u32,
     pub schedule: Schedule,
     pub deadline: Option<Instant>,
+    /// As if earlier kernels still ran when this one begins: a thread must wait for them before it touches a buffer.
+    pub overlapped: bool,
     pub progress: Progress,
 }
 

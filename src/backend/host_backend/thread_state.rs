@@ -7,6 +7,7 @@ use std::ptr;
 use corosensei::stack::{DefaultStack, Stack, StackPointer};
 use corosensei::{Coroutine, CoroutineResult, Yielder};
 
+use super::access_check::check_exit;
 use super::block_state::BlockState;
 use super::step_count::count_step;
 
@@ -54,6 +55,8 @@ pub(super) struct ThreadContext {
     pub stack_start: usize,
     pub stack_bytes: usize,
     pub block: *mut BlockState,
+    /// Whether earlier kernels are done for this thread: from the beginning in an ordinary launch.
+    pub waited: bool,
     yielder: *const Yielder<(), ()>,
 }
 
@@ -104,6 +107,7 @@ impl ThreadSlot {
             stack_start: stack.limit().get(),
             stack_bytes: stack.base().get() - stack.limit().get(),
             block: ptr::null_mut(),
+            waited: true,
             yielder: ptr::null(),
         });
         let coroutine = start(&mut *context, stack);
@@ -179,7 +183,9 @@ fn start(context: *mut ThreadContext, stack: StaggeredStack) -> Coroutine<(), ()
             unsafe {
                 (*context).yielder = yielder;
                 let block = (*context).block;
+                (*context).waited = !(*(*block).launch).overlapped;
                 ((*block).entry)((*block).arguments);
+                check_exit(&*context);
                 suspend(context, Wait::Exit);
             }
         }
