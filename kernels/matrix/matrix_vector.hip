@@ -2,8 +2,9 @@
 // in GGUF's quantised blocks, which are widened in registers.
 //
 // Bytes: reads W once, and x for each row, from cache; writes a number per row. Two operations for each weight: memory
-// binds. A wave makes one row: its lanes read UNROLL consecutive vectors (or runs of 16 quantised weights) a step, so that
-// UNROLL loads of each lane are in flight, and add their sums at the end.
+// binds. A wave makes one row, or `waves_per_row` neighbouring waves share one where rows alone are too few to keep memory
+// busy. Lanes read UNROLL consecutive vectors (or runs of 16 quantised weights) a step, so that UNROLL loads of each lane are
+// in flight, and add their sums at the end; the waves of a row then add theirs, in order.
 #include "quantised.h"
 #include "reduce.h"
 
@@ -24,50 +25,89 @@ struct RowEnd {
     }
 };
 
-// The row of this wave; `step` waves share the grid.
-HG_DEVICE uint64_t first_row() {
-    return uint64_t(blockIdx.x) * (VECTOR_THREADS / wave_size()) + threadIdx.x / wave_size();
+// Waves of a block, where a wave is 32.
+constexpr uint32_t MOST_WAVES = VECTOR_THREADS / 32;
+
+// Which row of a block's rows this wave works on, and which part of it.
+struct WaveShare {
+    uint32_t waves_per_row, wave, rows_per_block;
+
+    HG_MEMBER explicit WaveShare(uint32_t waves)
+        : waves_per_row(waves), wave(threadIdx.x / wave_size()), rows_per_block(VECTOR_THREADS / wave_size() / waves) {}
+    HG_MEMBER uint64_t first_row() const { return uint64_t(blockIdx.x) * rows_per_block; }
+    HG_MEMBER uint64_t row_step() const { return uint64_t(gridDim.x) * rows_per_block; }
+    HG_MEMBER uint32_t row() const { return wave / waves_per_row; }
+    HG_MEMBER uint32_t part() const { return wave % waves_per_row; }
+    // Where this wave's part of `count` things begins; the next one's is where it ends.
+    HG_MEMBER uint32_t begin(uint32_t count, uint32_t part) const {
+        const uint32_t share = (count + waves_per_row - 1) / waves_per_row, begin = part * share;
+        return begin < count ? begin : count;
+    }
+};
+
+// Makes all rows of the block: `product(row)` is a lane's sum over the wave's part of a row. Called by the whole block.
+template <typename T, typename Product>
+HG_DEVICE void each_row(const RowEnd<T>& end, const WaveShare& share, float* slots, Product product) {
+    for (uint64_t first = share.first_row(); first < end.rows; first += share.row_step()) {
+        const uint64_t row = first + share.row();
+        const bool present = row < end.rows;
+        float sum = wave_reduce_sum(present ? product(row) : 0.0f);
+        if (share.waves_per_row > 1) {
+            if (lane_index() == 0) slots[share.wave] = sum;
+            __syncthreads();
+            if (share.part() == 0) {
+                for (uint32_t i = 1; i < share.waves_per_row; i++) sum += slots[share.wave + i];
+            }
+            __syncthreads();
+        }
+        if (present && share.part() == 0 && lane_index() == 0) end.write(row, sum);
+    }
 }
-HG_DEVICE uint64_t row_step() { return uint64_t(gridDim.x) * (VECTOR_THREADS / wave_size()); }
 
 template <typename T>
-HG_DEVICE void matrix_vector(const T* weights, const T* x, const RowEnd<T>& end, uint32_t columns, int64_t stride) {
+HG_DEVICE float part_of_row(const T* weight, const T* x, uint32_t columns, const WaveShare& share) {
     constexpr uint32_t COUNT = Vector16<T>::COUNT;
     const uint32_t lane = lane_index(), lanes = wave_size();
-    for (uint64_t row = first_row(); row < end.rows; row += row_step()) {
-        const T* weight = weights + int64_t(row) * stride;
-        // Vectors start where the row is aligned; x is read element by element if it is not aligned there.
-        uint32_t head = (16 - misalignment(weight)) % 16 / sizeof(T);
-        head = head < columns ? head : columns;
-        const bool aligned = misalignment(x + head) == 0;
-        const uint32_t vectors = (columns - head) / COUNT, body = vectors * COUNT;
-        float sum = 0.0f;
-        for (uint32_t first = 0; first < vectors; first += UNROLL * lanes) {
-            Vector16<T> a[UNROLL], b[UNROLL];
-            HG_UNROLL
-            for (uint32_t j = 0; j < UNROLL; j++) {
-                const uint32_t index = first + j * lanes + lane, column = head + index * COUNT;
-                a[j] = b[j] = Vector16<T>{{0, 0, 0, 0}};
-                if (index < vectors) {
-                    a[j] = load_vector(weight + column);
-                    b[j] = load_vector_or_elements(x + column, aligned);
-                }
-            }
-            HG_UNROLL
-            for (uint32_t j = 0; j < UNROLL; j++) {
-                HG_UNROLL
-                for (uint32_t i = 0; i < COUNT; i++) {
-                    sum = fused_multiply_add(get_element(a[j], i), get_element(b[j], i), sum);
-                }
+    // Vectors start where the row is aligned; x is read element by element if it is not aligned there.
+    uint32_t head = (16 - misalignment(weight)) % 16 / sizeof(T);
+    head = head < columns ? head : columns;
+    const bool aligned = misalignment(x + head) == 0;
+    const uint32_t vectors = (columns - head) / COUNT, body = vectors * COUNT;
+    const uint32_t stop = share.begin(vectors, share.part() + 1);
+    float sum = 0.0f;
+    for (uint32_t first = share.begin(vectors, share.part()); first < stop; first += UNROLL * lanes) {
+        Vector16<T> a[UNROLL], b[UNROLL];
+        HG_UNROLL
+        for (uint32_t j = 0; j < UNROLL; j++) {
+            const uint32_t index = first + j * lanes + lane, column = head + index * COUNT;
+            a[j] = b[j] = Vector16<T>{{0, 0, 0, 0}};
+            if (index < stop) {
+                a[j] = load_vector(weight + column);
+                b[j] = load_vector_or_elements(x + column, aligned);
             }
         }
-        for (uint32_t n = lane; n < columns - body; n += lanes) {
-            const uint32_t column = n < head ? n : n + body;
-            sum = fused_multiply_add(to_float(weight[column]), to_float(x[column]), sum);
+        HG_UNROLL
+        for (uint32_t j = 0; j < UNROLL; j++) {
+            HG_UNROLL
+            for (uint32_t i = 0; i < COUNT; i++) {
+                sum = fused_multiply_add(get_element(a[j], i), get_element(b[j], i), sum);
+            }
         }
-        sum = wave_reduce_sum(sum);
-        if (lane == 0) end.write(row, sum);
     }
+    if (share.part() > 0) return sum;
+    for (uint32_t n = lane; n < columns - body; n += lanes) {
+        const uint32_t column = n < head ? n : n + body;
+        sum = fused_multiply_add(to_float(weight[column]), to_float(x[column]), sum);
+    }
+    return sum;
+}
+
+template <typename T>
+HG_DEVICE void matrix_vector(const T* weights, const T* x, const RowEnd<T>& end, uint32_t columns, int64_t stride,
+                             const WaveShare& share, float* slots) {
+    begin_overlapped();
+    each_row(end, share, slots,
+             [&](uint64_t row) { return part_of_row(weights + int64_t(row) * stride, x, columns, share); });
 }
 
 template <typename Block, typename T>
@@ -92,21 +132,29 @@ HG_DEVICE float run_product(const uint8_t* row, uint32_t run, const T* x) {
 // `stride` is in units of 2 bytes.
 template <typename Block, typename T>
 HG_DEVICE void quantised_matrix_vector(const uint16_t* weights, const T* x, const RowEnd<T>& end, uint32_t columns,
-                                       int64_t stride) {
-    const uint32_t lane = lane_index(), lanes = wave_size(), runs = columns / RUN;
-    for (uint64_t row = first_row(); row < end.rows; row += row_step()) {
+                                       int64_t stride, const WaveShare& share, float* slots) {
+    begin_overlapped();
+    const uint32_t runs = columns / RUN, stop = share.begin(runs, share.part() + 1);
+    each_row(end, share, slots, [&](uint64_t row) {
         const uint8_t* blocks = reinterpret_cast<const uint8_t*>(weights + int64_t(row) * stride);
         float sum = 0.0f;
-        for (uint32_t run = lane; run < runs; run += lanes) sum += run_product<Block>(blocks, run, x);
-        sum = wave_reduce_sum(sum);
-        if (lane == 0) end.write(row, sum);
-    }
+        for (uint32_t run = share.begin(runs, share.part()) + lane_index(); run < stop; run += wave_size()) {
+            sum += run_product<Block>(blocks, run, x);
+        }
+        return sum;
+    });
 }
 
-#define VECTOR_PARAMETERS(W, T) \
-    (const W* weights, const T* x, const T* bias, const T* residual, T* y, uint64_t rows, uint32_t columns, int64_t stride)
-#define VECTOR_BODY(T) matrix_vector<T>(weights, x, {bias, residual, y, rows}, columns, stride)
-#define QUANTISED_BODY(BLOCK, T) quantised_matrix_vector<BLOCK, T>(weights, x, {bias, residual, y, rows}, columns, stride)
+#define VECTOR_PARAMETERS(W, T)                                                                                       \
+    (const W* weights, const T* x, const T* bias, const T* residual, T* y, uint64_t rows, uint32_t columns, \
+     uint32_t waves_per_row, int64_t stride)
+#define VECTOR_BODY(T)                      \
+    HG_SHARED(float, slots, MOST_WAVES);    \
+    matrix_vector<T>(weights, x, {bias, residual, y, rows}, columns, stride, WaveShare(waves_per_row), slots)
+#define QUANTISED_BODY(BLOCK, T)            \
+    HG_SHARED(float, slots, MOST_WAVES);    \
+    quantised_matrix_vector<BLOCK, T>(weights, x, {bias, residual, y, rows}, columns, stride, WaveShare(waves_per_row), slots)
+
 
 HG_KERNEL(matrix_vector_f32, VECTOR_THREADS, VECTOR_PARAMETERS(float, float)) { VECTOR_BODY(float); }
 HG_KERNEL(matrix_vector_f16, VECTOR_THREADS, VECTOR_PARAMETERS(f16, f16)) { VECTOR_BODY(f16); }

@@ -16,6 +16,12 @@ use super::rounding::Dot;
 
 const THREADS: u32 = 256;
 
+/// Threads of each multiprocessor that keep memory busy: half of what it has room for, each with 64 bytes of weights on their way.
+const BUSY_THREADS: usize = 1024;
+
+/// Weights of a wave that make it worth its place: two loads of each of its lanes.
+const LEAST_SHARE: usize = 512;
+
 /// Blocks beyond this walk on in steps of the grid.
 const MOST_BLOCKS: usize = 1 << 20;
 
@@ -25,6 +31,15 @@ const fn flag(name: &'static str, summary: &'static str) -> ParameterSpec {
 
 const PARAMETERS: &[ParameterSpec] =
     &[flag("bias", "adds a number of its own to each row"), flag("residual", "adds the residual to the result")];
+
+/// Neighbouring waves that share a row: more than one where a wave for each row leaves memory idle.
+fn waves_per_row(device: &DeviceInfo, problem: &Problem) -> usize {
+    let (wave, busy) = (device.wave_size as usize, device.multiprocessors as usize * BUSY_THREADS);
+    let most = (THREADS as usize / wave).min(problem.columns / LEAST_SHARE).max(1);
+    let wanted = busy.div_ceil((problem.rows * wave).max(1)).min(most);
+    // Of a block's waves, a power of two.
+    1 << wanted.ilog2()
+}
 
 /// The class is that of the vector. A quantised weight is a product and a difference, which meet an infinity one by one:
 /// the result may be NaN where the weight's own product is infinite, so that infinities are left out.
@@ -176,13 +191,15 @@ impl Operation for MatrixVector {
             Some(slot) => PlanArgument::Tensor(slot),
             None => PlanArgument::Null,
         };
+        let waves_per_row = waves_per_row(device, problem);
         let mut arguments: Vec<_> = ["weight", "x", "bias", "residual", "y"].map(slot).into();
         arguments.extend([
             PlanArgument::U64(problem.rows as u64),
             PlanArgument::U32(problem.columns as u32),
+            PlanArgument::U32(waves_per_row as u32),
             PlanArgument::RowStride(0),
         ]);
-        let rows_per_block = (THREADS / device.wave_size) as usize;
+        let rows_per_block = (THREADS / device.wave_size) as usize / waves_per_row;
         let launch = PlannedLaunch {
             kernel: KernelId::new("matrix/matrix_vector", format!("{}_{}", self.name(), problem.dtype)),
             dimensions: LaunchDimensions {
@@ -192,7 +209,7 @@ impl Operation for MatrixVector {
             },
             arguments,
         };
-        Ok(LaunchPlan::of_launches(0, vec![launch]))
+        Ok(LaunchPlan::of_launches(0, vec![launch]).overlapping())
     }
 
     fn cost(&self, problem: &Problem) -> Cost {
