@@ -176,6 +176,10 @@ impl Operation for AttentionPrefill {
         }
     }
 
+    fn on_matrix_cores(&self, problem: &Problem) -> bool {
+        rounds_weights(problem)
+    }
+
     fn describe_element(
         &self,
         problem: &Problem,

@@ -143,6 +143,10 @@ impl Operation for MatrixFragment {
         }
     }
 
+    fn on_matrix_cores(&self, _problem: &Problem) -> bool {
+        true
+    }
+
     fn describe_element(
         &self,
         _problem: &Problem,

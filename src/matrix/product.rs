@@ -160,6 +160,10 @@ impl Operation for MatrixProduct {
         }
     }
 
+    fn on_matrix_cores(&self, problem: &Problem) -> bool {
+        on_matrix_cores(problem)
+    }
+
     fn describe_element(
         &self,
         _problem: &Problem,

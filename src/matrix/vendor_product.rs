@@ -90,6 +90,10 @@ impl Operation for VendorMatrixProduct {
         MatrixProduct.cost(problem)
     }
 
+    fn on_matrix_cores(&self, problem: &Problem) -> bool {
+        MatrixProduct.on_matrix_cores(problem)
+    }
+
     fn describe_element(
         &self,
         problem: &Problem,

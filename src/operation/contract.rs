@@ -67,6 +67,12 @@ pub trait Operation: Send + Sync {
     /// The least work that any implementation must do.
     fn cost(&self, problem: &Problem) -> Cost;
 
+    /// Whether the arithmetic may run on matrix cores, which are faster than the multiply-adds that a sweep measures: then no
+    /// measured rate bounds it.
+    fn on_matrix_cores(&self, _problem: &Problem) -> bool {
+        false
+    }
+
     /// One line about the inputs behind one output element, printed under a failure.
     fn describe_element(
         &self,

@@ -231,7 +231,8 @@ impl Measurement {
         let in_cache = samples.mode == Mode::Hot && !surroundings.exceeds_caches && !emulated;
         let comparable = surroundings.roofs.filter(|_| !in_cache);
         let floor_multiple = surroundings.roofs.map(|roofs| summary.median_us / roofs.empty_launch_us);
-        let roofline = surroundings.roofs.map(|roofs| roofs.roofline(&cost));
+        let bounded = surroundings.roofs.filter(|_| !case.operation.on_matrix_cores(&case.problem));
+        let roofline = bounded.map(|roofs| roofs.roofline(&cost));
         let memory_counts = !in_cache || roofline.is_some_and(|roofline| roofline.binding != Roof::Memory);
         let (before, after) = (&samples.looks.before, &samples.looks.after);
         let shared = [before, after].iter().any(|look| look.compute_processes.is_some_and(|count| count > 1));

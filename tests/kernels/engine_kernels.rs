@@ -66,3 +66,24 @@ fn quick_cases_and_edges_pass_on_both_wave_sizes() {
         }
     }
 }
+
+#[test]
+fn what_may_run_on_matrix_cores_says_so() {
+    let says = |id: &str| {
+        let case = parse_case_id(id, OPERATIONS).expect("an id of a case");
+        case.operation.on_matrix_cores(&case.problem)
+    };
+    for id in [
+        "matrix_product/bf16/3x64/normal",
+        "vendor_matrix_product/f16/3x64/normal",
+        "attention_prefill/f16/3x128/normal",
+    ] {
+        assert!(says(id), "{id}");
+    }
+    // Arithmetic of 32 bits, heads too wide for the fragments' registers, and products that memory binds.
+    for id in
+        ["matrix_product/f32/3x64/normal", "attention_prefill/bf16/3x256/normal", "matrix_vector/bf16/3x64/normal"]
+    {
+        assert!(!says(id), "{id}");
+    }
+}

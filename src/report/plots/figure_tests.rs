@@ -101,6 +101,20 @@ fn a_single_case_is_a_point_and_no_map() {
 }
 
 #[test]
+fn work_on_matrix_cores_is_under_no_roof() {
+    let unbounded =
+        |one: Measurement| Measurement { roofline_us: None, roofline_share: None, binding_roof: None, ..one };
+    let computed = |operation| Measurement { tflops: Some(50.0), ..measurement(operation, 4096, Mode::Cold) };
+    let all = [computed("swiglu"), unbounded(computed("matrix_product"))];
+    let figures = drawn_of(&all);
+    let roofline = find(&figures, "roofline");
+    assert!(roofline.description.ends_with(" 1 points"), "{}", roofline.description);
+    assert!(roofline.caption.contains("neither roof: matrix_product."), "{}", roofline.caption);
+    assert!(!roofline.caption.contains("no arithmetic"), "{}", roofline.caption);
+    assert!(ids(&drawn_of(&all[1..]), FigureGroup::Roofline).is_empty());
+}
+
+#[test]
 fn numbers_that_are_none_are_left_out() {
     let odd = [f64::NAN, f64::INFINITY, 0.0, -4.0];
     let mut all: Vec<Measurement> = odd

@@ -50,7 +50,10 @@ impl RooflinePlot {
             return None;
         }
         // What launching dominates says nothing about either roof, and would stretch the axis over decades.
-        let (short, long): (Vec<_>, Vec<_>) = run.measurements.iter().partition(|one| has_flag(one, Flag::NearFloor));
+        let (bounded, on_cores): (Vec<_>, Vec<_>) =
+            run.measurements.iter().partition(|one| one.roofline_us.is_some() || one.tflops.is_none());
+        let on_cores = distinct(on_cores.iter().map(|one| one.operation.as_str()));
+        let (short, long): (Vec<_>, Vec<_>) = bounded.into_iter().partition(|one| has_flag(one, Flag::NearFloor));
         let counted: Vec<_> = long
             .iter()
             .filter_map(|one| Some((*one, one.tflops.filter(positive)?, one.gbps.filter(positive)?)))
@@ -87,8 +90,8 @@ impl RooflinePlot {
         let sample = |full| Key::Marker { look: Look { color: FAINT, shape: Shape::Circle }, full };
         entries.push(Entry::new(sample(true), "cold: full"));
         entries.push(Entry::new(sample(false), "hot: hollow"));
-        let uncounted: Vec<String> =
-            run.operations().into_iter().filter(|name| !operations.contains(&name.as_str())).collect();
+        let counts = |name: &String| [&operations, &on_cores].iter().any(|known| known.contains(&name.as_str()));
+        let uncounted: Vec<String> = run.operations().into_iter().filter(|name| !counts(name)).collect();
         let mut caption = String::from(
             "Algorithmic operations per algorithmic byte against the rate reached. Under the slope the copy bandwidth limits, \
              under the level the rate of f32 multiply-adds; both were measured in this run. Hot points above the slope \
@@ -96,6 +99,12 @@ impl RooflinePlot {
         );
         if !uncounted.is_empty() {
             caption.push_str(&format!(" Not here, because their work is no arithmetic: {}.", uncounted.join(", ")));
+        }
+        if !on_cores.is_empty() {
+            caption.push_str(&format!(
+                " Nor work on matrix cores, which are under neither roof: {}.",
+                on_cores.join(", ")
+            ));
         }
         let short = short.iter().filter(|one| one.tflops.is_some()).count();
         if short > 0 {
