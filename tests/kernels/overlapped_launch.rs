@@ -6,8 +6,13 @@ use hipgauge::backend::{
     Argument, BackendError, Buffer, Device, HostDevice, HostOptions, KernelId, KernelLibrary, LaunchDimensions,
 };
 
-fn launched(id: KernelId, arguments: impl Fn(&[Buffer; 3]) -> Vec<Argument<'_>>) -> Result<(), BackendError> {
-    let device = HostDevice::new(HostOptions::default(), Arc::new(KernelLibrary::embedded())).expect("embedded");
+fn launched(
+    id: KernelId,
+    memory_check: bool,
+    arguments: impl Fn(&[Buffer; 3]) -> Vec<Argument<'_>>,
+) -> Result<(), BackendError> {
+    let options = HostOptions { memory_check, ..HostOptions::default() };
+    let device = HostDevice::new(options, Arc::new(KernelLibrary::embedded())).expect("embedded");
     let kernel = device.load(&id).expect("a kernel of this crate");
     let buffers = [0; 3].map(|_| device.allocate(256, "words").expect("memory"));
     for buffer in &buffers {
@@ -24,12 +29,17 @@ fn at(buffer: &Buffer) -> Argument<'_> {
 #[test]
 fn a_kernel_that_waits_runs() {
     let id = KernelId::new("attention/advance_positions", "advance_positions");
-    launched(id, |[a, b, c]| vec![at(a), at(b), at(c), Argument::U64(64)]).expect("it waits before it reads");
+    for checked in [true, false] {
+        launched(id.clone(), checked, |[a, b, c]| vec![at(a), at(b), at(c), Argument::U64(64)]).expect("it waits");
+    }
 }
 
 #[test]
 fn a_kernel_that_does_not_wait_is_stopped() {
     let id = KernelId::new("profiling/bandwidth", "copy_bytes");
-    let error = launched(id, |[a, b, _]| vec![at(a), at(b), Argument::U64(256)]).expect_err("it does not wait");
-    assert!(error.to_string().contains("wait_for_previous_kernels()"), "{error}");
+    for (checked, expected) in [(true, "before wait_for_previous_kernels()"), (false, "leaves the kernel without")] {
+        let outcome = launched(id.clone(), checked, |[a, b, _]| vec![at(a), at(b), Argument::U64(256)]);
+        let error = outcome.expect_err("it does not wait").to_string();
+        assert!(error.contains(expected), "{error}");
+    }
 }
