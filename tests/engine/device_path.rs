@@ -4,7 +4,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use hipgauge::backend::Device;
+use hipgauge::backend::{Device, HostOptions, OpenOptions, open};
 use hipgauge::engine::device_model::{DeviceModel, Settings};
 use hipgauge::engine::model_file::ModelFile;
 use hipgauge::engine::{Capacity, Engine, Sampling};
@@ -44,6 +44,23 @@ fn a_decoding_step_brings_back_the_ids_and_nothing_else() {
         model.prefill(&[&PROMPT, &PROMPT]).expect("tokens");
         let replayed: Vec<Vec<u32>> = (0..3).map(|_| model.decode().expect("tokens")).collect();
         assert_eq!(replayed, [&plain[..], &[tokens]].concat(), "{name}");
+    }
+}
+
+/// On the emulator whatever device is tested: it alone sees a buffer touched too early.
+#[test]
+fn every_kernel_of_a_pass_waits_for_those_before_it() {
+    let models = [("llama", DType::F32), ("qwen2", DType::BF16), ("llama-tied-q8_0.gguf", DType::F16)];
+    for (wave_size, (name, compute)) in [32, 64].into_iter().flat_map(|wave| models.map(|model| (wave, model))) {
+        let host = HostOptions { wave_size, memory_check: true, ..HostOptions::default() };
+        let opened = open("host", &OpenOptions { host, ..OpenOptions::default() }).expect("the emulator");
+        let file = ModelFile::open(&path(name)).expect("a model");
+        let weights = file.weights().expect("weights");
+        // Positions enough for several blocks to share a head.
+        let settings = Settings::new(compute, Capacity { sequences: 1, positions: 200 });
+        let mut model = DeviceModel::new(opened.device, file.config(), &weights, &settings).expect("room");
+        let steps = model.prefill(&[&PROMPT]).and_then(|_| model.decode()).and_then(|_| model.decode());
+        steps.unwrap_or_else(|error| panic!("{name} in {compute}, waves of {wave_size}: {error}"));
     }
 }
 
