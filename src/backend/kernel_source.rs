@@ -36,6 +36,17 @@ pub struct KernelModule {
     pub amd_code_objects: &'static [(&'static str, &'static [u8])],
 }
 
+/// What a kernel calls to wait for the launches before its own: both are in `portability.h`.
+const WAITS: [&str; 2] = ["begin_overlapped();", "wait_for_previous_kernels();"];
+
+impl KernelModule {
+    /// Whether its kernels wait for earlier launches themselves, so that they may be launched before those are done. A
+    /// module that says so nowhere, an older one say, was written for launches that follow each other.
+    pub fn waits_by_itself(&self) -> bool {
+        WAITS.iter().any(|wait| self.source.contains(wait))
+    }
+}
+
 /// A header that modules include by this name: `portability.h`.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct KernelInclude {
@@ -232,6 +243,18 @@ mod tests {
         assert_eq!(library.find(&kernel("empty_kernel")), embedded.module("profiling/bandwidth"));
         assert_eq!(library.source_of(&kernel("empty_kernel")).origin(), &KernelOrigin::Embedded);
         assert_eq!(library.find(&kernel("mine")), None);
+    }
+
+    #[test]
+    fn modules_that_wait_by_themselves_are_told_by_their_text() {
+        let embedded = KernelLibrary::embedded();
+        let waits = |name: &str| embedded.module(name).expect("a module").waits_by_itself();
+        for name in ["mlp/rms_norm", "mlp/swiglu", "attention/rope", "attention/attention_decode", "matrix/matrix_vector"] {
+            assert!(waits(name), "{name}");
+        }
+        for name in ["sampler/top_k", "profiling/bandwidth"] {
+            assert!(!waits(name), "{name}");
+        }
     }
 
     #[test]

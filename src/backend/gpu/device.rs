@@ -97,7 +97,7 @@ impl<D: GpuDriver> GpuDevice<D> {
         let source = self.library.find(kernel).ok_or_else(|| self.unknown(kernel))?;
         let image = self.code_objects.code_object(self.library.source_of(kernel), source)?;
         self.stream.enter_outside_capture("load")?;
-        let module = Arc::new(LoadedModule::load(&self.stream, &kernel.module, &image)?);
+        let module = Arc::new(LoadedModule::load(&self.stream, source, &image)?);
         modules.insert(kernel.module.clone(), Arc::clone(&module));
         Ok(module)
     }
@@ -308,7 +308,8 @@ impl<D: GpuDriver> Device for GpuDevice<D> {
         dimensions: LaunchDimensions,
         arguments: &[Argument<'_>],
     ) -> Result<(), BackendError> {
-        self.enqueue(kernel, dimensions, arguments, true)
+        let waits = kernel.module::<LoadedModule<D>>().is_some_and(|module| module.waits);
+        self.enqueue(kernel, dimensions, arguments, waits)
     }
 
     fn synchronize(&self) -> Result<(), BackendError> {

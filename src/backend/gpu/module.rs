@@ -21,17 +21,20 @@ pub trait CodeObjectSource: Send + Sync {
 pub struct LoadedModule<D: GpuDriver> {
     pub stream: Arc<Stream<D>>,
     handle: Handle,
+    /// Whether its kernels wait for earlier launches themselves.
+    pub waits: bool,
     /// What the code object itself says of its kernels, by name.
     written: HashMap<String, KernelAttributes>,
 }
 
 impl<D: GpuDriver> LoadedModule<D> {
-    pub fn load(stream: &Arc<Stream<D>>, name: &str, image: &[u8]) -> Result<Self, BackendError> {
+    pub fn load(stream: &Arc<Stream<D>>, source: &KernelModule, image: &[u8]) -> Result<Self, BackendError> {
         // SAFETY: the image is a code object from this device's compiler or build.rs, whole in memory; the
         // driver checks its format. The caller entered the stream.
         let handle = unsafe { stream.driver.load_module(image) };
-        let handle = handle.map_err(|error| stream.error(error, format!("{name}, {} bytes", image.len())))?;
-        Ok(Self { stream: Arc::clone(stream), handle, written: attributes_in(image) })
+        let handle = handle.map_err(|error| stream.error(error, format!("{}, {} bytes", source.name, image.len())))?;
+        let waits = source.waits_by_itself();
+        Ok(Self { stream: Arc::clone(stream), handle, waits, written: attributes_in(image) })
     }
 
     pub fn kernel(self: &Arc<Self>, id: &KernelId) -> Result<Kernel, BackendError> {
