@@ -1,9 +1,9 @@
 //! Every operation hipgauge knows, in the order that reports show them. A new operation is one line here.
 
-use crate::attention::{AdvancePositions, AttentionDecode, AttentionPrefill, Rope};
+use crate::attention::{AdvancePositions, AttentionDecode, AttentionPrefill, FusedQkv, Rope};
 use crate::embedding::Embedding;
 use crate::matrix::{AddBias, Dequantise, MatrixFragment, MatrixProduct, MatrixVector, VendorMatrixProduct};
-use crate::mlp::{RmsNorm, SwiGlu};
+use crate::mlp::{FusedGateUp, RmsNorm, SwiGlu};
 use crate::operation::Operation;
 use crate::sampler::{FUSED_SAMPLER, TOP_K_SAMPLING, TOP_P_SAMPLING, TopK};
 
@@ -13,6 +13,7 @@ pub const OPERATIONS: &[&dyn Operation] = &[
     &RmsNorm::WITH_RESIDUAL,
     &SwiGlu::SEPARATE,
     &SwiGlu::PACKED,
+    &FusedGateUp,
     &TopK,
     &TOP_K_SAMPLING,
     &TOP_P_SAMPLING,
@@ -20,6 +21,7 @@ pub const OPERATIONS: &[&dyn Operation] = &[
     &Embedding,
     &Rope::PLAIN,
     &Rope::INTO_CACHE,
+    &FusedQkv,
     &AttentionDecode,
     &AttentionPrefill,
     &AdvancePositions,

@@ -7,20 +7,13 @@
 // Bytes per token with E elements of T in all heads together: reads E, writes E, and 4 for the position; the frequencies
 // stay in cache. Each thread turns the pairs of two 16-byte vectors; sines are worked out anew for every head, which
 // costs about 40 operations for 8 bytes and hides behind them.
+#include "rotation.h"
 #include "storage.h"
-#include "trigonometry.h"
 
 struct RopeShape {
     uint32_t heads, kv_heads, head_dim, rotary;
     bool interleaved;
 };
-
-HG_DEVICE void turn(float& a, float& b, float angle) {
-    const SineCosine by = sine_cosine(angle);
-    const float turned = fused_multiply_add(a, by.cosine, -(b * by.sine));
-    b = fused_multiply_add(b, by.cosine, a * by.sine);
-    a = turned;
-}
 
 template <typename T>
 HG_DEVICE Vector16<T> load_anywhere(const T* address) {

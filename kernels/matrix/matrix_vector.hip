@@ -6,9 +6,8 @@
 // busy. Lanes read UNROLL consecutive vectors (or runs of 16 quantised weights) a step, so that UNROLL loads of each lane are
 // in flight, and add their sums at the end; the waves of a row then add theirs, in order.
 #include "quantised.h"
-#include "reduce.h"
+#include "wave_share.h"
 
-constexpr uint32_t VECTOR_THREADS = 256;
 constexpr uint32_t UNROLL = 4;
 
 template <typename T>
@@ -25,42 +24,15 @@ struct RowEnd {
     }
 };
 
-// Waves of a block, where a wave is 32.
-constexpr uint32_t MOST_WAVES = VECTOR_THREADS / 32;
-
-// Which row of a block's rows this wave works on, and which part of it.
-struct WaveShare {
-    uint32_t waves_per_row, wave, rows_per_block;
-
-    HG_MEMBER explicit WaveShare(uint32_t waves)
-        : waves_per_row(waves), wave(threadIdx.x / wave_size()), rows_per_block(VECTOR_THREADS / wave_size() / waves) {}
-    HG_MEMBER uint64_t first_row() const { return uint64_t(blockIdx.x) * rows_per_block; }
-    HG_MEMBER uint64_t row_step() const { return uint64_t(gridDim.x) * rows_per_block; }
-    HG_MEMBER uint32_t row() const { return wave / waves_per_row; }
-    HG_MEMBER uint32_t part() const { return wave % waves_per_row; }
-    // Where this wave's part of `count` things begins; the next one's is where it ends.
-    HG_MEMBER uint32_t begin(uint32_t count, uint32_t part) const {
-        const uint32_t share = (count + waves_per_row - 1) / waves_per_row, begin = part * share;
-        return begin < count ? begin : count;
-    }
-};
-
 // Makes all rows of the block: `product(row)` is a lane's sum over the wave's part of a row. Called by the whole block.
 template <typename T, typename Product>
 HG_DEVICE void each_row(const RowEnd<T>& end, const WaveShare& share, float* slots, Product product) {
     for (uint64_t first = share.first_row(); first < end.rows; first += share.row_step()) {
         const uint64_t row = first + share.row();
         const bool present = row < end.rows;
-        float sum = wave_reduce_sum(present ? product(row) : 0.0f);
-        if (share.waves_per_row > 1) {
-            if (lane_index() == 0) slots[share.wave] = sum;
-            __syncthreads();
-            if (share.part() == 0) {
-                for (uint32_t i = 1; i < share.waves_per_row; i++) sum += slots[share.wave + i];
-            }
-            __syncthreads();
-        }
-        if (present && share.part() == 0 && lane_index() == 0) end.write(row, sum);
+        float sum[1] = {present ? product(row) : 0.0f};
+        add_over_waves(sum, share, slots);
+        if (present && share.part() == 0 && lane_index() == 0) end.write(row, sum[0]);
     }
 }
 

@@ -8,7 +8,7 @@
 // `group` threads work on a row (a power of two, at least 16): part of a wave when several rows share a block, or
 // the whole block. A row starts with up to 15 bytes of single elements until 16-byte alignment, then come
 // vectors, then the rest, so that threads read and write 16 bytes each wherever x, y and the residual allow it.
-#include "reduce.h"
+#include "rms_scale.h"
 #include "storage.h"
 
 #define RMS_NORM_PARAMETERS(T)                                                                                   \
@@ -89,36 +89,12 @@ HG_DEVICE float row_reduce(float value, uint32_t group, float* slots) {
     return group <= wave_size() ? group_reduce<Operator>(value, group) : block_reduce<Operator>(value, slots);
 }
 
-// Squares of f32 overflow above 2^64 and vanish below 2^-63; such rows are scaled by a power of two first.
-HG_DEVICE bool needs_scaling(float sum, float epsilon) {
-    const float infinity = bits_float(0x7F800000u), smallest = 8.271806e-25f;  // 2^-80
-    return sum == infinity || (sum < smallest && epsilon < smallest);
-}
-
-// Multiplies by a power of two, in two factors that are normal numbers.
-struct PowerScale {
-    float first, second;
-    HG_MEMBER float apply(float x) const { return x * first * second; }
-};
-
-// Brings `largest` into [1, 2); every element of the row is then at most 2 and its square is safe.
-HG_DEVICE PowerScale scale_to_one(float largest) {
-    const int shift = largest < 1.17549435e-38f ? 24 : 0;
-    const int exponent = int(float_bits(shift != 0 ? largest * 16777216.0f : largest) >> 23) - 127 - shift;
-    const int half = -exponent / 2;
-    return {bits_float(uint32_t(half + 127) << 23), bits_float(uint32_t(-exponent - half + 127) << 23)};
-}
-
 // y = scale(x) * factor * weight
 struct Normalizer {
     PowerScale scale;
     float factor;
     HG_MEMBER float apply(float x, float weight) const { return scale.apply(x) * factor * weight; }
 };
-
-HG_DEVICE float reciprocal_root(float sum, uint32_t columns, float epsilon) {
-    return divide(1.0f, square_root(divide(sum, float(columns)) + epsilon));
-}
 
 template <typename T>
 HG_DEVICE void add_squares(const Vector16<T>& values, PowerScale scale, float& sum) {

@@ -3,28 +3,8 @@
 //
 // Bytes per row of n elements of T: reads 2n, writes n, once each. Every thread makes single elements and
 // 16-byte vectors of one row; `blocks_per_row` blocks share a row, so that few rows still fill the device.
-#include "elementary.h"
 #include "storage.h"
-
-// gate * sigmoid(gate) * up, from one exponential of -|gate| whatever gate's sign: sigmoid(g) is 1 / (1 + e^-g), or
-// e^g / (1 + e^g) below zero. There the exponential keeps its own exponent until the end, so that a tiny e^gate
-// times a large `up` keeps all its digits; results are right down to the subnormals.
-HG_DEVICE float swiglu_value(float gate, float up) {
-    const float infinity = bits_float(0x7F800000u);
-    const bool negative = gate < 0.0f;
-    // Below -200 the result is zero whatever `up` is: 200 e^-200 2^128 < 2^-150. A NaN passes the comparison.
-    const float magnitude = negative ? -gate : gate;
-    const float bounded = magnitude > 200.0f ? 200.0f : magnitude;
-    const ScaledExponential e = scaled_exponential(-bounded);
-    // Long before 2^-126 the exponential adds nothing to 1.
-    const float denominator = 1.0f + e.fraction * power_of_two(e.exponent < -126 ? -126 : e.exponent);
-    const float quotient = divide(negative ? -bounded * e.fraction : gate, denominator);
-    const int third = negative ? e.exponent / 3 : 0, rest = negative ? e.exponent - 2 * third : 0;
-    // `up` may be near the largest finite value: it meets the scale before the product could overflow.
-    const float result = quotient * power_of_two(third) * (up * power_of_two(third)) * power_of_two(rest);
-    // -inf * 0 by the formula.
-    return gate == -infinity ? bits_float(0x7FC00000u) : result;
-}
+#include "swiglu_value.h"
 
 template <typename T>
 struct SwigluRow {

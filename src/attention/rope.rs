@@ -18,23 +18,21 @@ const MOST_BLOCKS: usize = 1 << 20;
 /// Angles beyond this many radians give NaN; MOST_RADIANS of `kernels/include/trigonometry.h`.
 const MOST_RADIANS: f32 = 6.5e6;
 
-const PARAMETERS: &[ParameterSpec] = &[
-    HEADS,
-    KV_HEADS,
-    count("rotary", 0, 1 << 16, 0, "elements of a head that turn, even; 0 for all of them"),
-    INTERLEAVED,
-];
+const PARAMETERS: &[ParameterSpec] = &[HEADS, KV_HEADS, ROTARY, INTERLEAVED];
 
 const CACHE_PARAMETERS: &[ParameterSpec] = &[
     HEADS,
     KV_HEADS,
-    count("rotary", 0, 1 << 16, 0, "elements of a head that turn, even; 0 for all of them"),
+    ROTARY,
     INTERLEAVED,
     count("sequences", 1, 1 << 20, 2, "sequences in the cache"),
     count("capacity", 1, 1 << 30, 64, "positions of each sequence in the cache"),
 ];
 
-const INTERLEAVED: ParameterSpec = ParameterSpec {
+pub(super) const ROTARY: ParameterSpec =
+    count("rotary", 0, 1 << 16, 0, "elements of a head that turn, even; 0 for all of them");
+
+pub(super) const INTERLEAVED: ParameterSpec = ParameterSpec {
     name: "interleaved",
     kind: ParameterKind::Flag,
     default: ParameterValue::Flag(false),
@@ -68,13 +66,6 @@ impl Rope {
     pub const PLAIN: Rope = Rope { into_cache: false };
     pub const INTO_CACHE: Rope = Rope { into_cache: true };
 
-    fn rotary(problem: &Problem) -> usize {
-        match number(problem, "rotary") {
-            0 => problem.columns,
-            rotary => rotary,
-        }
-    }
-
     /// Inputs in front of the positions: q, k and, for the cache, v.
     fn positions_slot(&self) -> usize {
         if self.into_cache { 3 } else { 2 }
@@ -89,8 +80,22 @@ impl Rope {
     }
 }
 
+/// How many elements of a head turn.
+pub(super) fn rotary(problem: &Problem) -> usize {
+    match number(problem, "rotary") {
+        0 => problem.columns,
+        rotary => rotary,
+    }
+}
+
+/// The inverse frequencies of the paper, of a base of 10,000.
+pub(super) fn default_frequencies(pairs: usize) -> HostTensor {
+    let frequency = |pair: usize| 10_000f64.powf(-(pair as f64) / pairs as f64);
+    HostTensor::from_f64(DType::F32, 1, pairs, &(0..pairs).map(frequency).collect::<Vec<_>>())
+}
+
 /// One turned head with the tolerance of each element.
-fn turned(head: &[f64], position: u32, frequencies: &[f64], interleaved: bool) -> (Vec<f64>, Vec<f64>) {
+pub(super) fn turned(head: &[f64], position: u32, frequencies: &[f64], interleaved: bool) -> (Vec<f64>, Vec<f64>) {
     // Products, sines (3 each) and the sum: 5 roundings of 2^-24, and two of subnormals.
     let bound = |a: f64, b: f64| 5.0 * 2f64.powi(-24) * (a.abs() + b.abs()) + 2f64.powi(-148);
     let (mut values, mut tolerances) = (head.to_vec(), vec![0.0; head.len()]);
@@ -136,7 +141,7 @@ impl Operation for Rope {
             value: number(problem, parameter).to_string(),
             rule,
         };
-        let rotary = Self::rotary(problem);
+        let rotary = rotary(problem);
         if !rotary.is_multiple_of(2) || rotary > problem.columns {
             return Err(out_of_range(
                 "rotary",
@@ -155,8 +160,7 @@ impl Operation for Rope {
         let row = |name, role, columns| laid_out(name, role, problem, rows, columns);
         let output = |input| if problem.layout.in_place { TensorRole::InPlace { input } } else { TensorRole::Output };
         let index = |name| TensorSpec::new(name, TensorRole::Input, DType::U32, rows, 1);
-        let frequencies =
-            TensorSpec::new("inverse_frequencies", TensorRole::Input, DType::F32, 1, Self::rotary(problem) / 2);
+        let frequencies = TensorSpec::new("inverse_frequencies", TensorRole::Input, DType::F32, 1, rotary(problem) / 2);
         let mut specs = vec![row("q", TensorRole::Input, q_columns), row("k", TensorRole::Input, kv_columns)];
         if self.into_cache {
             let sequences = number(problem, "sequences");
@@ -206,9 +210,7 @@ impl Operation for Rope {
             InputGenerator::new(class, seed).fill_below(&mut positions, 3, bound);
             inputs.push(positions);
         }
-        let pairs = Self::rotary(problem) / 2;
-        let frequency = |pair: usize| 10_000f64.powf(-(pair as f64) / pairs as f64);
-        inputs.push(HostTensor::from_f64(DType::F32, 1, pairs, &(0..pairs).map(frequency).collect::<Vec<_>>()));
+        inputs.push(default_frequencies(rotary(problem) / 2));
         inputs
     }
 
@@ -260,7 +262,7 @@ impl Operation for Rope {
     }
 
     fn plan(&self, _device: &DeviceInfo, problem: &Problem) -> Result<LaunchPlan, ContractError> {
-        let (heads, rotary) = (Heads::of(problem), Self::rotary(problem));
+        let (heads, rotary) = (Heads::of(problem), rotary(problem));
         if problem.rows == 0 {
             return Ok(LaunchPlan::default());
         }
@@ -299,7 +301,7 @@ impl Operation for Rope {
     }
 
     fn cost(&self, problem: &Problem) -> Cost {
-        let (heads, rotary) = (Heads::of(problem), Self::rotary(problem));
+        let (heads, rotary) = (Heads::of(problem), rotary(problem));
         let turned = problem.rows * (heads.query + heads.kv);
         let moved = if self.into_cache { turned + problem.rows * heads.kv } else { turned };
         let bytes = (moved * heads.dim * problem.dtype.size()) as u64;

@@ -249,7 +249,9 @@ mod tests {
     fn modules_that_wait_by_themselves_are_told_by_their_text() {
         let embedded = KernelLibrary::embedded();
         let waits = |name: &str| embedded.module(name).expect("a module").waits_by_itself();
-        for name in ["mlp/rms_norm", "mlp/swiglu", "attention/rope", "attention/attention_decode", "matrix/matrix_vector"] {
+        for name in
+            ["mlp/rms_norm", "mlp/swiglu", "attention/rope", "attention/attention_decode", "matrix/matrix_vector"]
+        {
             assert!(waits(name), "{name}");
         }
         for name in ["sampler/top_k", "profiling/bandwidth"] {

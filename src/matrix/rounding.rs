@@ -1,7 +1,7 @@
 //! Sums of products in f64, with the bound on an f32 computation of them.
 
 /// Unit roundoff of f32.
-const UNIT: f64 = 5.960_464_477_539_063e-8; // 2^-24
+pub(super) const UNIT: f64 = 5.960_464_477_539_063e-8; // 2^-24
 
 /// Half the smallest subnormal of f32, by which a product of small numbers may be off.
 const HALF_SUBNORMAL: f64 = 7.006_492_321_624_085e-46; // 2^-150
@@ -41,10 +41,15 @@ impl Dot {
     /// of one sign has sqrt(n / 3) * 0.4 units of the sum of magnitudes, every other order less (Higham and Mary, "A New
     /// Approach to Probabilistic Rounding Error Analysis", 2019). Four units more for the few operations around it. Equal
     /// terms are rounded alike, not independently: for these it is the worst case, a unit for each.
-    pub fn tolerance(&self) -> f64 {
+    pub fn rounding(&self) -> f64 {
         let terms = self.terms as f64;
         let units = if self.repeated.is_some() { terms } else { terms.sqrt() };
-        UNIT * (units + 4.0) * self.magnitude + (terms + 4.0) * HALF_SUBNORMAL
+        UNIT * (units + 4.0) * self.magnitude
+    }
+
+    /// The bound on all: with the products that are subnormal.
+    pub fn tolerance(&self) -> f64 {
+        self.rounding() + (self.terms as f64 + 4.0) * HALF_SUBNORMAL
     }
 }
 

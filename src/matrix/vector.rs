@@ -2,7 +2,7 @@
 
 use rayon::prelude::*;
 
-use crate::backend::{DeviceInfo, KernelId, LaunchDimensions};
+use crate::backend::{DeviceInfo, KernelId};
 use crate::operation::{
     ContractError, Cost, ElementGate, InputClass, InputGenerator, LaunchPlan, NumericOutput, NumericReference,
     Operation, ParameterKind, ParameterSpec, ParameterValue, PlanArgument, PlannedLaunch, Problem, Reference,
@@ -13,17 +13,7 @@ use crate::tensor::{DType, HostTensor, QuantFormat};
 use super::input_classes::CLASSES;
 use super::random_blocks::fill_row;
 use super::rounding::Dot;
-
-const THREADS: u32 = 256;
-
-/// Threads of each multiprocessor that keep memory busy: half of what it has room for, each with 64 bytes of weights on their way.
-const BUSY_THREADS: usize = 1024;
-
-/// Weights of a wave that make it worth its place: two loads of each of its lanes.
-const LEAST_SHARE: usize = 512;
-
-/// Blocks beyond this walk on in steps of the grid.
-const MOST_BLOCKS: usize = 1 << 20;
+use super::wave_share::WaveShare;
 
 const fn flag(name: &'static str, summary: &'static str) -> ParameterSpec {
     ParameterSpec { name, kind: ParameterKind::Flag, default: ParameterValue::Flag(false), summary }
@@ -31,15 +21,6 @@ const fn flag(name: &'static str, summary: &'static str) -> ParameterSpec {
 
 const PARAMETERS: &[ParameterSpec] =
     &[flag("bias", "adds a number of its own to each row"), flag("residual", "adds the residual to the result")];
-
-/// Neighbouring waves that share a row: more than one where a wave for each row leaves memory idle.
-fn waves_per_row(device: &DeviceInfo, problem: &Problem) -> usize {
-    let (wave, busy) = (device.wave_size as usize, device.multiprocessors as usize * BUSY_THREADS);
-    let most = (THREADS as usize / wave).min(problem.columns / LEAST_SHARE).max(1);
-    let wanted = busy.div_ceil((problem.rows * wave).max(1)).min(most);
-    // Of a block's waves, a power of two.
-    1 << wanted.ilog2()
-}
 
 /// The class is that of the vector. A quantised weight is a product and a difference, which meet an infinity one by one:
 /// the result may be NaN where the weight's own product is infinite, so that infinities are left out.
@@ -191,22 +172,17 @@ impl Operation for MatrixVector {
             Some(slot) => PlanArgument::Tensor(slot),
             None => PlanArgument::Null,
         };
-        let waves_per_row = waves_per_row(device, problem);
+        let share = WaveShare::new(device, problem.rows, problem.columns);
         let mut arguments: Vec<_> = ["weight", "x", "bias", "residual", "y"].map(slot).into();
         arguments.extend([
             PlanArgument::U64(problem.rows as u64),
             PlanArgument::U32(problem.columns as u32),
-            PlanArgument::U32(waves_per_row as u32),
+            PlanArgument::U32(share.waves_per_row),
             PlanArgument::RowStride(0),
         ]);
-        let rows_per_block = (THREADS / device.wave_size) as usize / waves_per_row;
         let launch = PlannedLaunch {
             kernel: KernelId::new("matrix/matrix_vector", format!("{}_{}", self.name(), problem.dtype)),
-            dimensions: LaunchDimensions {
-                grid: [problem.rows.div_ceil(rows_per_block).min(MOST_BLOCKS) as u32, 1, 1],
-                block: [THREADS, 1, 1],
-                dynamic_shared_bytes: 0,
-            },
+            dimensions: share.dimensions,
             arguments,
         };
         Ok(LaunchPlan::of_launches(0, vec![launch]).overlapping())

@@ -50,7 +50,7 @@ impl SwiGlu {
     }
 }
 
-fn swiglu(gate: f64, up: f64) -> f64 {
+pub(super) fn swiglu(gate: f64, up: f64) -> f64 {
     gate * (1.0 / (1.0 + (-gate).exp())) * up
 }
 

@@ -315,7 +315,9 @@ fn what_ran_is_described_and_profiles_name_every_operation() {
     let expected = model.prefill(&[&[1, 2, 3, 4, 5, 6]]).and_then(|_| model.decode()).expect("a token");
     assert_eq!(after, expected, "a profiled prompt can be continued");
     let spans = model.profile_decode().expect("spans").spans;
-    for name in ["attention_decode", "matrix_vector", "advance_positions", "fused_sampler"] {
+    for name in
+        ["fused_qkv", "attention_decode", "fused_gate_up", "matrix_vector", "advance_positions", "fused_sampler"]
+    {
         assert!(spans.iter().any(|span| span.operation == name), "{name}");
     }
 }

@@ -5,7 +5,7 @@
     VENV/bin/python tests/golden/make_engine_golden.py
 
 Inputs are stored in the operation's storage type; results are float64, computed by others' code on the exact stored
-inputs widened to float64. Sines and cosines are float32, as Hugging Face models compute them. Versions used for the
+inputs widened to float64. Sines, cosines and what RMSNorm gives are float32, as Hugging Face models compute them. Versions used for the
 committed file are in its metadata.
 """
 
@@ -18,7 +18,7 @@ import transformers
 from safetensors.torch import save_file
 from transformers import LlamaConfig
 from transformers.models.gptj.modeling_gptj import apply_rotary_pos_emb as apply_interleaved
-from transformers.models.llama.modeling_llama import LlamaRotaryEmbedding, apply_rotary_pos_emb, repeat_kv
+from transformers.models.llama.modeling_llama import LlamaDecoderLayer, LlamaRotaryEmbedding, apply_rotary_pos_emb, repeat_kv
 
 DTYPES = {"f32": torch.float32, "f16": torch.float16, "bf16": torch.bfloat16}
 LLAMA3 = {
@@ -98,6 +98,40 @@ def linear(tensors, name, dtype):
     tensors[f"linear.{name}.y_all"] = F.linear(x.double(), weight.double(), bias.double()[0]) + residual.double()
 
 
+def fused(tensors, name, dtype):
+    """One token of a decoder layer of transformers in float64, whose norms are float32's: the norm, then the projections
+    and RoPE, or the MLP."""
+    hidden, heads, kv_heads, head_dim, wide, position = 72, 4, 2, 18, 11, 517
+    config = LlamaConfig(
+        hidden_size=hidden, num_attention_heads=heads, num_key_value_heads=kv_heads, head_dim=head_dim,
+        intermediate_size=wide, rms_norm_eps=1e-5, attention_bias=True, max_position_embeddings=131072,
+        rope_parameters=LLAMA3,
+    )
+    layer, rotary = LlamaDecoderLayer(config, 0).double(), LlamaRotaryEmbedding(config)
+    stored = {key: normal(*value.shape, dtype=dtype) for key, value in layer.state_dict().items()}
+    layer.load_state_dict({key: value.double() for key, value in stored.items()})
+    x = (3.0 * normal(1, hidden, dtype=torch.float64)).to(dtype)
+    attention, projections = layer.self_attn, [f"self_attn.{which}_proj" for which in "qkv"]
+    cos, sin = rotary(torch.zeros(1, dtype=torch.float32), torch.tensor([[position]]))
+    normed = layer.input_layernorm(x.double())
+    split = lambda projection, n: projection(normed).view(1, 1, n, head_dim).transpose(1, 2)
+    q, k = apply_rotary_pos_emb(
+        split(attention.q_proj, heads), split(attention.k_proj, kv_heads), cos.double(), sin.double()
+    )
+    prefix = f"fused.{name}"
+    tensors |= {f"{prefix}.x": x, f"{prefix}.frequencies": rotary.inv_freq.float()[None]}
+    tensors |= {f"{prefix}.attention_norm": stored["input_layernorm.weight"][None]}
+    tensors |= {f"{prefix}.mlp_norm": stored["post_attention_layernorm.weight"][None]}
+    tensors[f"{prefix}.qkv"] = torch.cat([stored[f"{part}.weight"] for part in projections])
+    tensors[f"{prefix}.bias"] = torch.cat([stored[f"{part}.bias"] for part in projections])[None]
+    tensors[f"{prefix}.gate_up"] = torch.cat([stored[f"mlp.{part}_proj.weight"] for part in ("gate", "up")])
+    tensors |= {f"{prefix}.q": q.reshape(1, -1), f"{prefix}.k": k.reshape(kv_heads, -1)}
+    tensors[f"{prefix}.v"] = attention.v_proj(normed).reshape(kv_heads, -1)
+    normed = layer.post_attention_layernorm(x.double())
+    tensors[f"{prefix}.activated"] = layer.mlp.act_fn(layer.mlp.gate_proj(normed)) * layer.mlp.up_proj(normed)
+    tensors["fused.position"] = torch.tensor([[position]], dtype=torch.int32)
+
+
 def quantised(tensors):
     """Random blocks, not quantised weights: every bit pattern of a block counts. Scales (f16) are kept finite and small."""
     for quant in QUANTS:
@@ -124,6 +158,10 @@ def main():
         for section in (embedding, rope, attention, linear):
             section(tensors, name, dtype)
     quantised(tensors)
+    # Behind the others, whose random numbers stay what they were.
+    for name, dtype in DTYPES.items():
+        fused(tensors, name, dtype)
+    tensors = {name: tensor.detach() for name, tensor in tensors.items()}
     path = Path(__file__).with_name("engine.safetensors")
     metadata = {"torch": torch.__version__, "transformers": transformers.__version__}
     save_file({name: tensor.contiguous() for name, tensor in tensors.items()}, path, metadata=metadata)

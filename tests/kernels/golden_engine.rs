@@ -105,6 +105,50 @@ fn rope_is_that_of_transformers_in_both_pairings() {
 }
 
 #[test]
+fn one_token_in_one_kernel_is_what_a_decoder_layer_of_transformers_does() {
+    let golden = Golden::open();
+    let (heads, kv_heads, head_dim, position, capacity) = (4, 2, 18, 517, 600);
+    for dtype in DType::FLOATS {
+        let name = |part: &str| format!("fused.{dtype}.{part}");
+        let input = |part: &str| golden.input(&name(part));
+        let activated = golden.result(&name("activated"), dtype);
+        let call = Call { operation: "fused_gate_up", rows: 11, columns: 72, parameters: &[] };
+        agree(&call, dtype, &[input("x"), input("mlp_norm"), input("gate_up")], &[activated]);
+
+        // Their keys and values in the token's slot, NaN in all others.
+        let cached = |part: &str| {
+            let (token, mut cache) =
+                (golden.result(&name(part), dtype), vec![f64::NAN; kv_heads * capacity * head_dim]);
+            for head in 0..kv_heads {
+                let start = (head * capacity + position) * head_dim;
+                cache[start..start + head_dim].copy_from_slice(&token.row_f64(head));
+            }
+            HostTensor::from_f64(dtype, kv_heads * capacity, head_dim, &cache)
+        };
+        let sequence = HostTensor::zeros(DType::U32, 1, 1);
+        let inputs = [
+            input("x"),
+            input("attention_norm"),
+            input("qkv"),
+            input("bias"),
+            golden.input("fused.position"),
+            sequence,
+            input("frequencies"),
+        ];
+        let parameters = [
+            ("heads", integer(heads)),
+            ("kv_heads", integer(kv_heads as i64)),
+            ("hidden", integer(72)),
+            ("sequences", integer(1)),
+            ("capacity", integer(capacity as i64)),
+            ("bias", ParameterValue::Flag(true)),
+        ];
+        let call = Call { operation: "fused_qkv", rows: 1, columns: head_dim, parameters: &parameters };
+        agree(&call, dtype, &inputs, &[golden.result(&name("q"), dtype), cached("k"), cached("v")]);
+    }
+}
+
+#[test]
 fn attention_is_scaled_dot_product_attention() {
     let golden = Golden::open();
     let shape = [("heads", integer(6)), ("kv_heads", integer(2)), ("capacity", integer(37))];

@@ -37,7 +37,7 @@ const MUTANTS: &[Mutant] = &[
     },
     Mutant {
         mistake: "epsilon outside the root",
-        file: "mlp/rms_norm.hip",
+        file: "include/rms_scale.h",
         replacements: &[(
             "square_root(divide(sum, float(columns)) + epsilon)",
             "square_root(divide(sum, float(columns))) + epsilon",

@@ -149,14 +149,14 @@ fn what_is_no_case_is_refused_and_the_worker_goes_on() {
 #[test]
 fn kernels_that_do_not_compile_or_compute_wrongly_are_refused_with_the_reason() {
     let folder = tempfile::tempdir().unwrap();
-    kernels_with(folder.path(), "mlp/swiglu.hip", "float swiglu_value(", "this is not C++; float swiglu_value(");
+    kernels_with(folder.path(), "mlp/swiglu.hip", "struct SwigluRow {", "this is not C++; struct SwigluRow {");
     let mut worker = start(&Target { kernels: Some(folder.path().into()), ..host("candidate") });
     let error = worker.block(&block(CASE)).expect_err("it does not compile");
     assert!(matches!(end_of(&error), ChildEnd::Refused { why: Refusal::Unbuildable, .. }), "{error}");
     worker.verify(OTHER_CASE).expect("another module compiles");
 
     let folder = tempfile::tempdir().unwrap();
-    kernels_with(folder.path(), "mlp/swiglu.hip", "bits_float(0x7FC00000u) : result", "result : -result");
+    kernels_with(folder.path(), "mlp/swiglu.hip", "set_element(result, i, ", "set_element(result, i, -");
     let mut worker = start(&Target { kernels: Some(folder.path().into()), ..host("candidate") });
     let error = worker.block(&block(CASE)).expect_err("the sign is wrong");
     assert!(matches!(end_of(&error), ChildEnd::Refused { why: Refusal::WrongResult, .. }), "{error}");

@@ -1,6 +1,6 @@
 //! The attention of one layer, of prompts' tokens or of one token per sequence.
 
-use crate::attention::{AttentionDecode, AttentionPrefill, Rope};
+use crate::attention::{AttentionDecode, AttentionPrefill, FusedQkv, Rope};
 use crate::engine::model_file::RopePairing;
 use crate::mlp::RmsNorm;
 use crate::operation::{Operation, ParameterValue, Place};
@@ -56,24 +56,15 @@ struct Projected {
 }
 
 impl Composer<'_> {
-    /// Projections, positions, the cache, attention, and the output projection onto the stream.
+    /// Norm, projections, positions, the cache, attention, and the output projection onto the stream.
     pub fn attention(&mut self, layer: &DeviceLayer, index: usize, rows: Rows) -> Result<(), DeviceModelError> {
         let bench = self.bench;
         let (config, memory) = (&bench.config, &bench.memory);
-        let projected = self.project_qkv(layer, rows.count())?;
         let cache = &memory.cache[index];
         let (keys, values) = (Place::start(&cache.keys), Place::start(&cache.values));
         let heads = [("heads", whole(config.heads)), ("kv_heads", whole(config.kv_heads))];
         let capacity = ("capacity", whole(memory.sizes.positions));
-
-        let interleaved = config.rope.pairing == RopePairing::Interleaved;
-        let interleaved = ("interleaved", ParameterValue::Flag(interleaved));
-        let parameters = [heads[0], heads[1], interleaved, ("sequences", whole(memory.sizes.sequences)), capacity];
-        let shape = Shape { rows: rows.count(), columns: config.head_dim, parameters: &parameters, in_place: true };
-        let [positions, sequences] = rows.places(memory);
-        let Projected { query, key, value } = projected;
-        let places = [query.clone(), key, value, positions, sequences, Place::start(&bench.weights.frequencies)];
-        self.push(&Rope::INTO_CACHE, &shape, &[&places[..], &[keys.clone(), values.clone()]].concat())?;
+        let query = self.fill_cache(layer, rows, [&keys, &values])?;
 
         let attended = Place::start(&memory.attended).with_row_stride(config.query_width());
         match rows {
@@ -100,6 +91,49 @@ impl Composer<'_> {
             }
         }
         self.project_onto_stream(&layer.attention_output, rows.count(), &attended)
+    }
+
+    /// Keys and values of the rows to the cache; gives where their queries are. One token of a model without norms of each
+    /// head takes one kernel.
+    fn fill_cache(
+        &mut self,
+        layer: &DeviceLayer,
+        rows: Rows,
+        [keys, values]: [&Place; 2],
+    ) -> Result<Place, DeviceModelError> {
+        let bench = self.bench;
+        let (config, memory) = (&bench.config, &bench.memory);
+        let norm = Place::start(&layer.attention_norm);
+        let interleaved = config.rope.pairing == RopePairing::Interleaved;
+        let parameters = [
+            ("heads", whole(config.heads)),
+            ("kv_heads", whole(config.kv_heads)),
+            ("interleaved", ParameterValue::Flag(interleaved)),
+            ("sequences", whole(memory.sizes.sequences)),
+            ("capacity", whole(memory.sizes.positions)),
+        ];
+        let [positions, sequences] = rows.places(memory);
+        let behind = [positions, sequences, Place::start(&bench.weights.frequencies)];
+        let cache = [keys.clone(), values.clone()];
+        let weights = layer.qkv.numbers().filter(|_| layer.query_norm.is_none() && self.is_one_token(rows.count()));
+        if let Some(weights) = weights {
+            let bias = layer.qkv_bias.as_ref().map(Place::start);
+            let of_product =
+                [("hidden", whole(config.hidden)), self.epsilon(), ("bias", ParameterValue::Flag(bias.is_some()))];
+            let parameters = [&parameters[..], &of_product].concat();
+            let shape = Shape { parameters: &parameters, ..Shape::plain(1, config.head_dim) };
+            let query = Place::start(&memory.qkv);
+            let mut places = vec![Place::start(&memory.hidden), norm, Place::start(weights)];
+            places.extend(bias.into_iter().chain(behind).chain([query.clone()]).chain(cache));
+            self.push(&FusedQkv, &shape, &places)?;
+            return Ok(query.with_row_stride(config.query_width()));
+        }
+        self.norm(&norm, rows.count(), 0, config.hidden)?;
+        let Projected { query, key, value } = self.project_qkv(layer, rows.count())?;
+        let shape = Shape { rows: rows.count(), columns: config.head_dim, parameters: &parameters, in_place: true };
+        let places: Vec<_> = [query.clone(), key, value].into_iter().chain(behind).chain(cache).collect();
+        self.push(&Rope::INTO_CACHE, &shape, &places)?;
+        Ok(query)
     }
 
     /// Queries, keys and values of `rows` normalised rows in `branch`: in one product, in rows of all three. Where heads
@@ -137,11 +171,12 @@ impl Composer<'_> {
     /// Normalises each head of queries and keys, where the model does so.
     fn norm_heads(&mut self, layer: &DeviceLayer, rows: usize, at: &Projected) -> Result<(), DeviceModelError> {
         let config = &self.bench.config;
-        let eps = [("eps", ParameterValue::Float(f64::from(config.norm_epsilon)))];
+        let epsilon = [self.epsilon()];
         let norms = [(&layer.query_norm, &at.query, config.heads), (&layer.key_norm, &at.key, config.kv_heads)];
         for (weight, place, heads) in norms {
             if let Some(weight) = weight {
-                let shape = Shape { rows: rows * heads, columns: config.head_dim, parameters: &eps, in_place: true };
+                let shape =
+                    Shape { rows: rows * heads, columns: config.head_dim, parameters: &epsilon, in_place: true };
                 let place = place.clone().with_row_stride(config.head_dim);
                 self.push(&RmsNorm::PLAIN as &dyn Operation, &shape, &[place, Place::start(weight)])?;
             }

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use crate::backend::Device;
 use crate::engine::model_file::ModelConfig;
-use crate::mlp::{RmsNorm, SwiGlu};
+use crate::mlp::{FusedGateUp, RmsNorm, SwiGlu};
 use crate::operation::{BoundPlan, Layout, Operation, ParameterValue, Parameters, Place, Problem};
 use crate::tensor::DType;
 
@@ -111,8 +111,8 @@ impl<'a> Composer<'a> {
         let (memory, columns, dtype) = (&self.bench.memory, self.bench.config.hidden, self.dtype());
         let at = |buffer| Place::start(buffer).skip(first * columns, dtype).with_row_stride(stride);
         let (hidden, branch) = (at(&memory.hidden), at(&memory.branch));
-        let eps = [("eps", ParameterValue::Float(f64::from(self.bench.config.norm_epsilon)))];
-        let shape = Shape { rows, columns, parameters: &eps, in_place: self.pending };
+        let epsilon = [self.epsilon()];
+        let shape = Shape { rows, columns, parameters: &epsilon, in_place: self.pending };
         let weight = weight.clone();
         match self.pending {
             true => self.push(&RmsNorm::WITH_RESIDUAL, &shape, &[branch.clone(), hidden, weight])?,
@@ -122,13 +122,35 @@ impl<'a> Composer<'a> {
         Ok(branch)
     }
 
-    /// Gate and up in one product, SwiGLU, down, onto the stream: the MLP of `rows` normalised rows in `branch`.
-    pub fn mlp_swiglu(&mut self, layer: &DeviceLayer, rows: usize, normed: &Place) -> Result<(), DeviceModelError> {
-        let (memory, wide) = (&self.bench.memory, self.bench.config.intermediate);
-        let gate_up = Place::start(&memory.gate_up).with_row_stride(2 * wide);
+    /// Whether the stream's one row is whole in `hidden` and meets numbers: what the fused kernels of one token take.
+    pub fn is_one_token(&self, rows: usize) -> bool {
+        rows == 1 && !self.pending
+    }
+
+    /// The norm's epsilon as a parameter.
+    pub fn epsilon(&self) -> (&'static str, ParameterValue) {
+        ("eps", ParameterValue::Float(f64::from(self.bench.config.norm_epsilon)))
+    }
+
+    /// The MLP of `rows` rows of the stream: norm, gate and up, SwiGLU, down, onto the stream.
+    pub fn mlp_swiglu(&mut self, layer: &DeviceLayer, rows: usize) -> Result<(), DeviceModelError> {
+        let (memory, config) = (&self.bench.memory, &self.bench.config);
+        let (wide, norm) = (config.intermediate, Place::start(&layer.mlp_norm));
         let activated = Place::start(&memory.activated).with_row_stride(wide);
-        self.project(&layer.gate_up, 0..2 * wide, Operands { rows, x: normed, y: &gate_up }, None)?;
-        self.push(&SwiGlu::PACKED, &Shape::plain(rows, wide), &[gate_up, activated.clone()])?;
+        match layer.gate_up.numbers().filter(|_| self.is_one_token(rows)) {
+            Some(weights) => {
+                let epsilon = [self.epsilon()];
+                let shape = Shape { parameters: &epsilon, ..Shape::plain(wide, config.hidden) };
+                let hidden = Place::start(&memory.hidden);
+                self.push(&FusedGateUp, &shape, &[hidden, norm, Place::start(weights), activated.clone()])?;
+            }
+            None => {
+                let normed = self.norm(&norm, rows, 0, config.hidden)?;
+                let gate_up = Place::start(&memory.gate_up).with_row_stride(2 * wide);
+                self.project(&layer.gate_up, 0..2 * wide, Operands { rows, x: &normed, y: &gate_up }, None)?;
+                self.push(&SwiGlu::PACKED, &Shape::plain(rows, wide), &[gate_up, activated.clone()])?;
+            }
+        }
         self.project_onto_stream(&layer.down, rows, &activated)
     }
 }

@@ -70,6 +70,14 @@ impl DeviceMatrix {
     pub fn of_numbers(buffer: Buffer, rows: usize, columns: usize) -> Self {
         Self { rows, columns, parts: vec![MatrixPart { format: None, first_row: 0, rows, buffer }] }
     }
+
+    /// The one buffer of a matrix that is all numbers.
+    pub fn numbers(&self) -> Option<&Buffer> {
+        match &self.parts[..] {
+            [part] if part.format.is_none() => Some(&part.buffer),
+            _ => None,
+        }
+    }
 }
 
 impl MatrixPart {

@@ -7,7 +7,6 @@ use std::time::{Duration, Instant};
 use crate::backend::{Device, Event};
 use crate::engine::Sampling;
 use crate::engine::model_file::{ModelConfig, ModelWeights};
-use crate::operation::Place;
 use crate::tensor::DType;
 
 use super::DeviceModelError;
@@ -109,13 +108,11 @@ impl DeviceModel {
         self.bench.memory.sizes.dtype
     }
 
-    /// The MLP of a layer as decoding runs it, over the model's own memory: gate and up, SwiGLU, down and the residual.
+    /// The MLP of a layer as decoding runs it, over the model's own memory: norm, gate and up, SwiGLU, down and the residual.
     pub fn mlp(&self, layer: usize, sequences: usize) -> Result<Program, DeviceModelError> {
         let mut composer = Composer::new(&self.bench);
         composer.layer = Some(layer);
-        let width = self.bench.config.hidden;
-        let normed = Place::start(&self.bench.memory.branch).with_row_stride(width);
-        composer.mlp_swiglu(&self.bench.weights.layers[layer], sequences, &normed)?;
+        composer.mlp_swiglu(&self.bench.weights.layers[layer], sequences)?;
         Ok(Program::new(composer.steps))
     }
 

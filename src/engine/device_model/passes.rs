@@ -38,10 +38,8 @@ pub fn layers(composer: &mut Composer<'_>, rows: Rows) -> Result<(), DeviceModel
     composer.push(&Embedding, &shape, &[ids, table, hidden, flags])?;
     for (index, layer) in weights.layers.iter().enumerate() {
         composer.layer = Some(index);
-        composer.norm(&Place::start(&layer.attention_norm), rows.count(), 0, config.hidden)?;
         composer.attention(layer, index, rows)?;
-        let normed = composer.norm(&Place::start(&layer.mlp_norm), rows.count(), 0, config.hidden)?;
-        composer.mlp_swiglu(layer, rows.count(), &normed)?;
+        composer.mlp_swiglu(layer, rows.count())?;
     }
     composer.layer = None;
     Ok(())

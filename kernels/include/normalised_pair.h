@@ -1,0 +1,109 @@
+// Two rows of weights times one RMS-normalised vector, which is never written: with n = x * gain, a row's product is
+// sum(w n) / sqrt(mean(x^2) + eps), so that the squares are summed on the way and divide at the end. The vector's share of the
+// work, its loads and the squares, is done once for both rows.
+#pragma once
+
+#include "rms_scale.h"
+#include "storage.h"
+#include "wave_share.h"
+
+// Vectors of each row that a lane asks for at once, four loads of weights together.
+constexpr uint32_t PAIR_UNROLL = 2;
+
+// Sums of a pair: of each row's products, and of the squares.
+constexpr uint32_t PAIR_SUMS = 3;
+
+template <typename T>
+struct NormalisedVector {
+    const T* x;
+    const T* gain;
+    uint32_t columns;
+    float epsilon;
+};
+
+template <typename T>
+struct RowPair {
+    const T* first;
+    const T* second;
+};
+
+struct PairProducts {
+    float first, second;
+};
+
+struct Unscaled {
+    HG_MEMBER float apply(float x) const { return x; }
+};
+
+template <typename Scale>
+HG_DEVICE void add_pair(float x, float gain, float first, float second, const Scale& scale, float (&sums)[PAIR_SUMS]) {
+    const float value = scale.apply(x), normalised = value * gain;
+    sums[0] = fused_multiply_add(first, normalised, sums[0]);
+    sums[1] = fused_multiply_add(second, normalised, sums[1]);
+    sums[2] = fused_multiply_add(value, value, sums[2]);
+}
+
+// A lane's sums over the wave's part of both rows.
+template <typename T, typename Scale>
+HG_DEVICE void part_of_pair(const RowPair<T>& rows, const NormalisedVector<T>& vector, const Scale& scale,
+                            const WaveShare& share, float (&sums)[PAIR_SUMS]) {
+    constexpr uint32_t COUNT = Vector16<T>::COUNT;
+    const uint32_t lane = lane_index(), lanes = wave_size(), vectors = vector.columns / COUNT;
+    const bool aligned = (misalignment(rows.first) | misalignment(rows.second) | misalignment(vector.x) |
+                          misalignment(vector.gain)) == 0;
+    const uint32_t stop = share.begin(vectors, share.part() + 1);
+    sums[0] = sums[1] = sums[2] = 0.0f;
+    for (uint32_t start = share.begin(vectors, share.part()); start < stop; start += PAIR_UNROLL * lanes) {
+        Vector16<T> first[PAIR_UNROLL], second[PAIR_UNROLL], x[PAIR_UNROLL], gain[PAIR_UNROLL];
+        HG_UNROLL
+        for (uint32_t j = 0; j < PAIR_UNROLL; j++) {
+            const uint32_t index = start + j * lanes + lane, column = index * COUNT;
+            first[j] = second[j] = x[j] = gain[j] = Vector16<T>{{0, 0, 0, 0}};
+            if (index < stop) {
+                first[j] = load_vector_or_elements(rows.first + column, aligned);
+                second[j] = load_vector_or_elements(rows.second + column, aligned);
+                x[j] = load_vector_or_elements(vector.x + column, aligned);
+                gain[j] = load_vector_or_elements(vector.gain + column, aligned);
+            }
+        }
+        HG_UNROLL
+        for (uint32_t j = 0; j < PAIR_UNROLL; j++) {
+            HG_UNROLL
+            for (uint32_t i = 0; i < COUNT; i++) {
+                add_pair(get_element(x[j], i), get_element(gain[j], i), get_element(first[j], i),
+                         get_element(second[j], i), scale, sums);
+            }
+        }
+    }
+    if (share.part() > 0) return;
+    for (uint32_t column = vectors * COUNT + lane; column < vector.columns; column += lanes) {
+        add_pair(to_float(vector.x[column]), to_float(vector.gain[column]), to_float(rows.first[column]),
+                 to_float(rows.second[column]), scale, sums);
+    }
+}
+
+// Both rows' products, the same in every thread of their waves. Called by the whole block, whose rows have the vector in
+// common and therefore agree on whether it needs scaling; `slots` is shared memory of PAIR_SUMS * MOST_WAVES floats.
+template <typename T>
+HG_DEVICE PairProducts pair_products(const RowPair<T>& rows, const NormalisedVector<T>& vector, const WaveShare& share,
+                                     float* slots) {
+    float sums[PAIR_SUMS], epsilon = vector.epsilon;
+    part_of_pair(rows, vector, Unscaled(), share, sums);
+    add_over_waves(sums, share, slots);
+    if (needs_scaling(sums[2], epsilon)) {
+        float largest = square_root(epsilon);
+        for (uint32_t column = lane_index(); column < vector.columns; column += wave_size()) {
+            const float x = to_float(vector.x[column]);
+            largest = Maximum::combine(largest, x < 0.0f ? -x : x);
+        }
+        largest = wave_reduce_maximum(largest);
+        if (largest < bits_float(0x7F800000u)) {
+            const PowerScale scale = scale_to_one(largest);
+            part_of_pair(rows, vector, scale, share, sums);
+            add_over_waves(sums, share, slots);
+            epsilon = scale.apply(scale.apply(epsilon));
+        }
+    }
+    const float factor = reciprocal_root(sums[2], vector.columns, epsilon);
+    return {sums[0] * factor, sums[1] * factor};
+}

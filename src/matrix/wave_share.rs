@@ -1,0 +1,38 @@
+//! How the rows of a product with a vector are dealt out to waves: `kernels/include/wave_share.h`.
+
+use crate::backend::{DeviceInfo, LaunchDimensions};
+
+/// Threads of a block.
+const THREADS: u32 = 256;
+
+/// Threads of each multiprocessor that keep memory busy: half of what it has room for, each with 64 bytes of weights on their way.
+const BUSY_THREADS: usize = 1024;
+
+/// Weights of a wave that make it worth its place: two loads of each of its lanes.
+const LEAST_SHARE: usize = 512;
+
+/// Blocks beyond this walk on in steps of the grid.
+const MOST_BLOCKS: usize = 1 << 20;
+
+/// Waves for each row, and the launch that has them.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct WaveShare {
+    /// Neighbouring waves that share a row, a power of two: more than one where a wave for each row leaves memory idle.
+    pub waves_per_row: u32,
+    pub dimensions: LaunchDimensions,
+}
+
+impl WaveShare {
+    /// For `rows` rows of `columns` weights that are read together; a kernel that makes several rows at a time has so many
+    /// fewer, and longer ones.
+    pub fn new(device: &DeviceInfo, rows: usize, columns: usize) -> Self {
+        let (wave, busy) = (device.wave_size as usize, device.multiprocessors as usize * BUSY_THREADS);
+        let most = (THREADS as usize / wave).min(columns / LEAST_SHARE).max(1);
+        let wanted = busy.div_ceil((rows * wave).max(1)).min(most);
+        let waves_per_row = 1 << wanted.ilog2();
+        let rows_per_block = THREADS as usize / wave / waves_per_row;
+        let grid = rows.div_ceil(rows_per_block).min(MOST_BLOCKS) as u32;
+        let dimensions = LaunchDimensions { grid: [grid, 1, 1], block: [THREADS, 1, 1], dynamic_shared_bytes: 0 };
+        Self { waves_per_row: waves_per_row as u32, dimensions }
+    }
+}
