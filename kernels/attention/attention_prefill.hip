@@ -180,6 +180,7 @@ HG_DEVICE void tile_outputs(const T* values, const PrefillShape& shape, uint32_t
 template <uint32_t HEAD_DIM, typename T>
 HG_DEVICE void attention_prefill(const T* q, const T* k_cache, const T* v_cache, T* y, const PrefillShape& shape,
                                  Floats4* stage, Floats4* weights) {
+    begin_overlapped();
     constexpr uint32_t ROWS = PrefillRows<HEAD_DIM>::ROWS, TILE_ROWS = PrefillTile<HEAD_DIM>::ROWS;
     // The last rows see the most keys: their blocks start first.
     const uint32_t tile = (shape.rows + TILE_ROWS - 1) / TILE_ROWS - 1 - blockIdx.x / shape.heads;

@@ -185,6 +185,7 @@ HG_DEVICE void write_rows(const PrefillRows<HEAD_DIM>& rows, uint32_t block_rows
 template <uint32_t HEAD_DIM, typename T>
 HG_DEVICE void attention_prefill(const T* q, const T* k_cache, const T* v_cache, T* y, const PrefillShape& shape, T* stage) {
     constexpr uint32_t STRIDE = PrefillTile<HEAD_DIM>::STRIDE, KEYS = PrefillTile<HEAD_DIM>::KEYS;
+    begin_overlapped();
     // The last rows see the most keys: their blocks start first.
     const uint32_t number = (shape.rows + BLOCK_ROWS - 1) / BLOCK_ROWS - 1 - blockIdx.x / shape.heads;
     const uint32_t head = blockIdx.x % shape.heads, kv_head = head / (shape.heads / shape.kv_heads);

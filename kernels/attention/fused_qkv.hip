@@ -57,17 +57,23 @@ template <typename T>
 HG_DEVICE void fused_qkv(const NormalisedVector<T>& vector, const T* weights, const T* bias, const uint32_t* positions,
                          const uint32_t* sequences, const float* frequencies, const QkvPlaces<T>& places,
                          const QkvShape& shape, int64_t stride, const WaveShare& share, float* slots) {
-    begin_overlapped();
+    let_next_kernel_begin();
+    PreviousKernels previous;
+    uint32_t position = 0, sequence = 0;
+    const auto ready = [&]() {
+        if (!previous.wait()) return;
+        position = positions[0];
+        sequence = sequences[0];
+    };
     const uint64_t pairs = uint64_t(shape.heads + 2 * shape.kv_heads) * (shape.head_dim / 2);
-    const uint32_t position = positions[0], sequence = sequences[0];
     for (uint64_t first = share.first_row(); first < pairs; first += share.row_step()) {
         const uint64_t row = first + share.row();
         // Waves past the last pair take part in the barriers with a pair that exists.
         const PairPlace pair(row < pairs ? row : pairs - 1, shape);
         const float frequency = pair.turns ? frequencies[shape.interleaved ? pair.first / 2 : pair.first] : 0.0f;
         const int64_t head = int64_t(pair.head) * shape.head_dim, a_row = head + pair.first, b_row = head + pair.second;
-        const PairProducts products =
-            pair_products<T>({weights + a_row * stride, weights + b_row * stride}, vector, share, slots);
+        const RowPair<T> rows = {weights + a_row * stride, weights + b_row * stride};
+        const PairProducts products = pair_products(rows, vector, share, slots, ready);
         if (row >= pairs || share.part() != 0 || lane_index() != 0) continue;
         float a = products.first, b = products.second;
         if (bias != nullptr) {

@@ -1,6 +1,9 @@
 // Two rows of weights times one RMS-normalised vector, which is never written: with n = x * gain, a row's product is
 // sum(w n) / sqrt(mean(x^2) + eps), so that the squares are summed on the way and divide at the end. The vector's share of the
 // work, its loads and the squares, is done once for both rows.
+//
+// Weights and gain are read ahead, see PreviousKernels: a kernel hands over `ready`, which is called before the first look at x,
+// in every thread, and waits the first time.
 #pragma once
 
 #include "rms_scale.h"
@@ -44,9 +47,9 @@ HG_DEVICE void add_pair(float x, float gain, float first, float second, const Sc
 }
 
 // A lane's sums over the wave's part of both rows.
-template <typename T, typename Scale>
+template <typename T, typename Scale, typename Ready>
 HG_DEVICE void part_of_pair(const RowPair<T>& rows, const NormalisedVector<T>& vector, const Scale& scale,
-                            const WaveShare& share, float (&sums)[PAIR_SUMS]) {
+                            const WaveShare& share, float (&sums)[PAIR_SUMS], Ready ready) {
     constexpr uint32_t COUNT = Vector16<T>::COUNT;
     const uint32_t lane = lane_index(), lanes = wave_size(), vectors = vector.columns / COUNT;
     const bool aligned = (misalignment(rows.first) | misalignment(rows.second) | misalignment(vector.x) |
@@ -58,13 +61,19 @@ HG_DEVICE void part_of_pair(const RowPair<T>& rows, const NormalisedVector<T>& v
         HG_UNROLL
         for (uint32_t j = 0; j < PAIR_UNROLL; j++) {
             const uint32_t index = start + j * lanes + lane, column = index * COUNT;
-            first[j] = second[j] = x[j] = gain[j] = Vector16<T>{{0, 0, 0, 0}};
+            first[j] = second[j] = gain[j] = Vector16<T>{{0, 0, 0, 0}};
             if (index < stop) {
                 first[j] = load_vector_or_elements(rows.first + column, aligned);
                 second[j] = load_vector_or_elements(rows.second + column, aligned);
-                x[j] = load_vector_or_elements(vector.x + column, aligned);
                 gain[j] = load_vector_or_elements(vector.gain + column, aligned);
             }
+        }
+        ready();
+        HG_UNROLL
+        for (uint32_t j = 0; j < PAIR_UNROLL; j++) {
+            const uint32_t index = start + j * lanes + lane;
+            x[j] = Vector16<T>{{0, 0, 0, 0}};
+            if (index < stop) x[j] = load_vector_or_elements(vector.x + index * COUNT, aligned);
         }
         HG_UNROLL
         for (uint32_t j = 0; j < PAIR_UNROLL; j++) {
@@ -75,6 +84,7 @@ HG_DEVICE void part_of_pair(const RowPair<T>& rows, const NormalisedVector<T>& v
             }
         }
     }
+    ready();
     if (share.part() > 0) return;
     for (uint32_t column = vectors * COUNT + lane; column < vector.columns; column += lanes) {
         add_pair(to_float(vector.x[column]), to_float(vector.gain[column]), to_float(rows.first[column]),
@@ -84,11 +94,11 @@ HG_DEVICE void part_of_pair(const RowPair<T>& rows, const NormalisedVector<T>& v
 
 // Both rows' products, the same in every thread of their waves. Called by the whole block, whose rows have the vector in
 // common and therefore agree on whether it needs scaling; `slots` is shared memory of PAIR_SUMS * MOST_WAVES floats.
-template <typename T>
+template <typename T, typename Ready>
 HG_DEVICE PairProducts pair_products(const RowPair<T>& rows, const NormalisedVector<T>& vector, const WaveShare& share,
-                                     float* slots) {
+                                     float* slots, Ready ready) {
     float sums[PAIR_SUMS], epsilon = vector.epsilon;
-    part_of_pair(rows, vector, Unscaled(), share, sums);
+    part_of_pair(rows, vector, Unscaled(), share, sums, ready);
     add_over_waves(sums, share, slots);
     if (needs_scaling(sums[2], epsilon)) {
         float largest = square_root(epsilon);
@@ -99,7 +109,7 @@ HG_DEVICE PairProducts pair_products(const RowPair<T>& rows, const NormalisedVec
         largest = wave_reduce_maximum(largest);
         if (largest < bits_float(0x7F800000u)) {
             const PowerScale scale = scale_to_one(largest);
-            part_of_pair(rows, vector, scale, share, sums);
+            part_of_pair(rows, vector, scale, share, sums, ready);
             add_over_waves(sums, share, slots);
             epsilon = scale.apply(scale.apply(epsilon));
         }

@@ -12,7 +12,8 @@
 //   - shared memory is declared with HG_SHARED or HG_DYNAMIC_SHARED, outside of loops and branches;
 //   - no block waits for another block of the same launch;
 //   - a kernel whose plan is `overlapping` touches no global memory before begin_overlapped() or
-//     wait_for_previous_kernels(), which every thread calls (the emulator stops one that does).
+//     wait_for_previous_kernels(), which every thread calls, but for tensors that the plan says it reads ahead: an engine
+//     overlaps it only where nothing writes these (the emulator stops a kernel that does otherwise).
 #pragma once
 
 #if defined(__CUDACC_RTC__) || defined(__CUDACC__) || defined(__CUDA__)
@@ -56,3 +57,15 @@ HG_DEVICE void begin_overlapped() {
     let_next_kernel_begin();
     wait_for_previous_kernels();
 }
+
+// For kernels that read ahead: waits for earlier launches when it is first asked to.
+struct PreviousKernels {
+    bool waited = false;
+
+    // Whether this was the first time.
+    HG_MEMBER bool wait() {
+        if (waited) return false;
+        wait_for_previous_kernels();
+        return waited = true;
+    }
+};

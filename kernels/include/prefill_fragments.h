@@ -155,6 +155,13 @@ HG_DEVICE void tile_weights(TileScores<PARTS>& scores, uint32_t of, float scale,
     }
 }
 
+// Whether either half of a word is an infinity or NaN: adding the lowest bit of the exponent carries out of it then.
+template <typename T>
+HG_DEVICE bool has_extreme(uint32_t word) {
+    const uint32_t exponent = storage_bits(bits_float(0x7F800000u), T{}), lowest = exponent & (0u - exponent);
+    return ((word & exponent * 0x10001u) + lowest * 0x10001u & 0x80008000u) != 0;
+}
+
 template <typename T>
 HG_DEVICE bool is_extreme(uint32_t bits) {
     return (bits & 0x7FFFu) >= storage_bits(bits_float(0x7F800000u), T{});
@@ -165,12 +172,14 @@ template <typename T>
 HG_DEVICE bool take_out_extremes(Operand& operand) {
     bool any = false;
     HG_UNROLL
+    for (uint32_t i = 0; i < OPERAND_WORDS; i++) any = any || has_extreme<T>(operand.words[i]);
+    if (!any) return false;
+    HG_UNROLL
     for (uint32_t i = 0; i < OPERAND_WORDS; i++) {
         const bool low = is_extreme<T>(operand.words[i] & 0xFFFFu), high = is_extreme<T>(operand.words[i] >> 16);
         operand.words[i] &= (low ? 0u : 0xFFFFu) | (high ? 0u : 0xFFFF0000u);
-        any = any || low || high;
     }
-    return any;
+    return true;
 }
 
 // For each of a lane's rows in 16, which keys it sees with a weight of zero.

@@ -11,6 +11,10 @@ HG_DEVICE float swiglu_value(float gate, float up) {
     const bool negative = gate < 0.0f;
     // Below -200 the result is zero whatever `up` is: 200 e^-200 2^128 < 2^-150. A NaN passes the comparison.
     const float magnitude = negative ? -gate : gate;
+    if (magnitude <= 80.0f) {
+        const ScaledExponential e = scaled_exponential(-gate);
+        return divide(gate, 1.0f + e.fraction * power_of_two(e.exponent)) * up;
+    }
     const float bounded = magnitude > 200.0f ? 200.0f : magnitude;
     const ScaledExponential e = scaled_exponential(-bounded);
     // Long before 2^-126 the exponential adds nothing to 1.

@@ -10,6 +10,7 @@ constexpr uint32_t WIDEN_THREADS = 256;
 template <typename Block, typename T>
 HG_DEVICE void dequantise(const uint16_t* weights, T* y, uint64_t rows, uint32_t columns, int64_t stride,
                           int64_t y_stride) {
+    begin_overlapped();
     constexpr uint32_t RUNS = Block::WEIGHTS / RUN, COUNT = Vector16<T>::COUNT;
     const uint32_t runs = columns / RUN;
     const uint64_t step = uint64_t(gridDim.x) * WIDEN_THREADS;

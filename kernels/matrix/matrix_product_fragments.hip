@@ -96,6 +96,7 @@ HG_DEVICE uint32_t fragments(uint32_t rows, uint32_t first, uint32_t most) {
 template <typename T>
 HG_DEVICE void matrix_product(const T* x, const T* weights, T* y, uint32_t m, uint32_t rows, uint32_t columns,
                               int64_t x_stride, int64_t weight_stride, int64_t y_stride, T* stage) {
+    begin_overlapped();
     // Tiles of X vary fastest: the blocks of one tile of W run together.
     const uint32_t tiles = (m + TILE - 1) / TILE;
     const uint64_t first_m = uint64_t(blockIdx.x % tiles) * TILE, first_row = uint64_t(blockIdx.x / tiles) * TILE;

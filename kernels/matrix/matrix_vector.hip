@@ -4,7 +4,8 @@
 // Bytes: reads W once, and x for each row, from cache; writes a number per row. Two operations for each weight: memory
 // binds. A wave makes one row, or `waves_per_row` neighbouring waves share one where rows alone are too few to keep memory
 // busy. Lanes read UNROLL consecutive vectors (or runs of 16 quantised weights) a step, so that UNROLL loads of each lane are
-// in flight, and add their sums at the end; the waves of a row then add theirs, in order.
+// in flight, and add their sums at the end; the waves of a row then add theirs, in order. Numbers of W are asked for before the
+// kernel has waited for those ahead of it: the first loads are on their way while the last ones of another product come in.
 #include "quantised.h"
 #include "wave_share.h"
 
@@ -37,7 +38,8 @@ HG_DEVICE void each_row(const RowEnd<T>& end, const WaveShare& share, float* slo
 }
 
 template <typename T>
-HG_DEVICE float part_of_row(const T* weight, const T* x, uint32_t columns, const WaveShare& share) {
+HG_DEVICE float part_of_row(const T* weight, const T* x, uint32_t columns, const WaveShare& share,
+                            PreviousKernels& previous) {
     constexpr uint32_t COUNT = Vector16<T>::COUNT;
     const uint32_t lane = lane_index(), lanes = wave_size();
     // Vectors start where the row is aligned; x is read element by element if it is not aligned there.
@@ -52,11 +54,15 @@ HG_DEVICE float part_of_row(const T* weight, const T* x, uint32_t columns, const
         HG_UNROLL
         for (uint32_t j = 0; j < UNROLL; j++) {
             const uint32_t index = first + j * lanes + lane, column = head + index * COUNT;
-            a[j] = b[j] = Vector16<T>{{0, 0, 0, 0}};
-            if (index < stop) {
-                a[j] = load_vector(weight + column);
-                b[j] = load_vector_or_elements(x + column, aligned);
-            }
+            a[j] = Vector16<T>{{0, 0, 0, 0}};
+            if (index < stop) a[j] = load_vector(weight + column);
+        }
+        previous.wait();
+        HG_UNROLL
+        for (uint32_t j = 0; j < UNROLL; j++) {
+            const uint32_t index = first + j * lanes + lane;
+            b[j] = Vector16<T>{{0, 0, 0, 0}};
+            if (index < stop) b[j] = load_vector_or_elements(x + head + index * COUNT, aligned);
         }
         HG_UNROLL
         for (uint32_t j = 0; j < UNROLL; j++) {
@@ -66,6 +72,7 @@ HG_DEVICE float part_of_row(const T* weight, const T* x, uint32_t columns, const
             }
         }
     }
+    previous.wait();
     if (share.part() > 0) return sum;
     for (uint32_t n = lane; n < columns - body; n += lanes) {
         const uint32_t column = n < head ? n : n + body;
@@ -77,9 +84,13 @@ HG_DEVICE float part_of_row(const T* weight, const T* x, uint32_t columns, const
 template <typename T>
 HG_DEVICE void matrix_vector(const T* weights, const T* x, const RowEnd<T>& end, uint32_t columns, int64_t stride,
                              const WaveShare& share, float* slots) {
-    begin_overlapped();
-    each_row(end, share, slots,
-             [&](uint64_t row) { return part_of_row(weights + int64_t(row) * stride, x, columns, share); });
+    let_next_kernel_begin();
+    PreviousKernels previous;
+    each_row(end, share, slots, [&](uint64_t row) {
+        return part_of_row(weights + int64_t(row) * stride, x, columns, share, previous);
+    });
+    // Waves without a row.
+    previous.wait();
 }
 
 template <typename Block, typename T>

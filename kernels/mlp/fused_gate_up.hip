@@ -9,13 +9,14 @@
 template <typename T>
 HG_DEVICE void fused_gate_up(const NormalisedVector<T>& vector, const T* weights, T* y, uint64_t rows, int64_t stride,
                              const WaveShare& share, float* slots) {
-    begin_overlapped();
+    let_next_kernel_begin();
+    PreviousKernels previous;
     for (uint64_t first = share.first_row(); first < rows; first += share.row_step()) {
         const uint64_t row = first + share.row();
         // Waves past the last row take part in the barriers with a row that exists.
         const int64_t gate = int64_t(row < rows ? row : rows - 1);
-        const PairProducts products =
-            pair_products<T>({weights + gate * stride, weights + (gate + int64_t(rows)) * stride}, vector, share, slots);
+        const RowPair<T> pair = {weights + gate * stride, weights + (gate + int64_t(rows)) * stride};
+        const PairProducts products = pair_products(pair, vector, share, slots, [&]() { previous.wait(); });
         if (row < rows && share.part() == 0 && lane_index() == 0) {
             y[row] = from_float<T>(swiglu_value(products.first, products.second));
         }

@@ -255,7 +255,7 @@ impl Operation for FusedQkv {
             dimensions: share.dimensions,
             arguments,
         };
-        Ok(LaunchPlan::of_launches(0, vec![launch]).overlapping())
+        Ok(LaunchPlan::of_launches(0, vec![launch]).overlapping_ahead(&[1, 2, slots.frequencies]))
     }
 
     fn cost(&self, problem: &Problem) -> Cost {

@@ -156,7 +156,7 @@ impl Operation for AttentionPrefill {
             dimensions: LaunchDimensions { grid: [blocks as u32, 1, 1], block: [threads, 1, 1], dynamic_shared_bytes },
             arguments,
         };
-        Ok(LaunchPlan::of_launches(0, vec![launch]))
+        Ok(LaunchPlan::of_launches(0, vec![launch]).overlapping())
     }
 
     fn cost(&self, problem: &Problem) -> Cost {

@@ -97,6 +97,12 @@ pub enum Argument<'a> {
         buffer: &'a Buffer,
         offset: usize,
     },
+    /// Like `Buffer`, into memory that nothing enqueued writes while the kernel may run: an overlapped one may read it
+    /// before it has waited for those ahead of it.
+    Constant {
+        buffer: &'a Buffer,
+        offset: usize,
+    },
     /// A null pointer: an optional tensor that is not there.
     Null,
     U32(u32),
@@ -110,7 +116,7 @@ impl<'a> Argument<'a> {
     /// The buffer that the argument points into.
     pub fn buffer(&self) -> Option<&'a Buffer> {
         match self {
-            Argument::Buffer { buffer, .. } => Some(buffer),
+            Argument::Buffer { buffer, .. } | Argument::Constant { buffer, .. } => Some(buffer),
             _ => None,
         }
     }
@@ -118,7 +124,9 @@ impl<'a> Argument<'a> {
     /// The argument's value in the low bytes of a little-endian word; every kernel parameter is 4 or 8 bytes.
     pub fn to_bits(self) -> u64 {
         match self {
-            Argument::Buffer { buffer, offset } => buffer.address() + offset as u64,
+            Argument::Buffer { buffer, offset } | Argument::Constant { buffer, offset } => {
+                buffer.address() + offset as u64
+            }
             Argument::Null => 0,
             Argument::U32(value) => u64::from(value),
             Argument::I32(value) => u64::from(value as u32),

@@ -36,8 +36,8 @@ pub struct KernelModule {
     pub amd_code_objects: &'static [(&'static str, &'static [u8])],
 }
 
-/// What a kernel calls to wait for the launches before its own: both are in `portability.h`.
-const WAITS: [&str; 2] = ["begin_overlapped();", "wait_for_previous_kernels();"];
+/// What a kernel calls that waits for the launches before its own: all are in `portability.h`.
+const WAITS: [&str; 3] = ["begin_overlapped();", "let_next_kernel_begin();", "wait_for_previous_kernels();"];
 
 impl KernelModule {
     /// Whether its kernels wait for earlier launches themselves, so that they may be launched before those are done. A

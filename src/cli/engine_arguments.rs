@@ -6,7 +6,7 @@ use std::time::Instant;
 
 use clap::Args;
 use hipgauge::backend::Device;
-use hipgauge::engine::device_model::{DeviceModel, Settings};
+use hipgauge::engine::device_model::{DeviceModel, ProductChoice, Settings};
 use hipgauge::engine::host_model::HostModel;
 use hipgauge::engine::model_file::ModelFile;
 use hipgauge::engine::synthetic::{SyntheticError, SyntheticModel};
@@ -163,6 +163,7 @@ pub fn open_engine<'a>(
     source: &'a ModelSource,
     compute: DType,
     capacity: Capacity,
+    products: ProductChoice,
     stages: &mut StageTimes,
 ) -> Result<Box<dyn Engine + 'a>, Failure> {
     let begun = Instant::now();
@@ -173,7 +174,7 @@ pub fn open_engine<'a>(
             Box::new(model.map_err(engine_failure)?)
         }
         Place::Device(device) => {
-            let settings = Settings::new(compute, capacity);
+            let settings = Settings { products, ..Settings::new(compute, capacity) };
             let model = DeviceModel::new(device.clone(), source.config(), &weights, &settings);
             let model = model.map_err(EngineError::from).map_err(engine_failure)?;
             stages.set(Stage::ModuleLoad, model.module_load());

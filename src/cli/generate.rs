@@ -6,6 +6,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Instant;
 
 use clap::Args;
+use hipgauge::engine::device_model::ProductChoice;
 use hipgauge::engine::tokenizer::{Chat, EncodeOptions, SpecialText, TextStream, Tokenizer, TokenizerError};
 use hipgauge::engine::{Capacity, Engine, EngineDescription, Sampling};
 use hipgauge::tensor::DType;
@@ -143,7 +144,7 @@ pub fn run(arguments: &Arguments) -> CommandResult {
     let place = arguments.place.open(&mut stages)?;
     let capacity = Capacity::one((prompt.len() + most - 1).max(1));
     let compute = model.compute_type(&place)?;
-    let mut engine = open_engine(&place, &opened.source, compute, capacity, &mut stages)?;
+    let mut engine = open_engine(&place, &opened.source, compute, capacity, ProductChoice::Ranked, &mut stages)?;
     engine.set_sampling(sampling);
     let speaker = Speaker {
         most,

@@ -4,6 +4,7 @@ use std::path::PathBuf;
 
 use clap::Args;
 use hipgauge::backend::DeviceRequest;
+use hipgauge::engine::device_model::ProductChoice;
 use hipgauge::engine::model_file::ModelFile;
 use hipgauge::engine::{Capacity, ModelSource};
 use hipgauge::tensor::DType;
@@ -58,7 +59,8 @@ pub fn run(arguments: &Arguments) -> CommandResult {
     let mut stages = StageTimes::default();
     let place = PlaceArguments { device: arguments.device.to_string(), kernels: None }.open(&mut stages)?;
     let compute = model.compute_type(&place)?;
-    let mut engine = open_engine(&place, &source, compute, Capacity::one(tokens.len()), &mut stages)?;
+    let mut engine =
+        open_engine(&place, &source, compute, Capacity::one(tokens.len()), ProductChoice::Ranked, &mut stages)?;
     let logits = engine.logits(tokens).map_err(engine_failure)?;
     write(arguments, vocab, &logits)?;
     let mut stdout = Stdout::new();

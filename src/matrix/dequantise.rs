@@ -126,7 +126,7 @@ impl Operation for Dequantise {
             },
             arguments,
         };
-        Ok(LaunchPlan::of_launches(0, vec![launch]))
+        Ok(LaunchPlan::of_launches(0, vec![launch]).overlapping())
     }
 
     fn cost(&self, problem: &Problem) -> Cost {

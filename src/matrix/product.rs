@@ -145,7 +145,7 @@ impl Operation for MatrixProduct {
             },
             arguments,
         };
-        Ok(LaunchPlan::of_launches(0, vec![launch]))
+        Ok(LaunchPlan::of_launches(0, vec![launch]).overlapping())
     }
 
     fn cost(&self, problem: &Problem) -> Cost {

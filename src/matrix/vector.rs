@@ -185,7 +185,11 @@ impl Operation for MatrixVector {
             dimensions: share.dimensions,
             arguments,
         };
-        Ok(LaunchPlan::of_launches(0, vec![launch]).overlapping())
+        let plan = LaunchPlan::of_launches(0, vec![launch]);
+        Ok(match self.format {
+            None => plan.overlapping_ahead(&[0]),
+            Some(_) => plan.overlapping(),
+        })
     }
 
     fn cost(&self, problem: &Problem) -> Cost {

@@ -153,7 +153,7 @@ impl Operation for FusedGateUp {
             dimensions: share.dimensions,
             arguments,
         };
-        Ok(LaunchPlan::of_launches(0, vec![launch]).overlapping())
+        Ok(LaunchPlan::of_launches(0, vec![launch]).overlapping_ahead(&[1, 2]))
     }
 
     fn cost(&self, problem: &Problem) -> Cost {

@@ -12,6 +12,10 @@ pub(super) trait Memory {
     /// In elements.
     fn row_stride(&self, slot: usize) -> usize;
     fn workspace(&self) -> Option<&Buffer>;
+    /// Whether nothing that is enqueued writes the tensor in that slot.
+    fn is_constant(&self, _slot: usize) -> bool {
+        false
+    }
 }
 
 /// Enqueues each step once. Kernels of overlapping plans may begin before those ahead of them are done if the owner wants it: an
@@ -25,7 +29,8 @@ pub(super) fn enqueue(
     steps.iter().try_for_each(|step| match step {
         BoundStep::Launch(BoundLaunch { kernel, dimensions, arguments, overlapping }) => {
             let arguments = arguments.iter().map(|argument| bind(*argument, memory)).collect::<Result<Vec<_>, _>>()?;
-            match overlap && *overlapping {
+            let ahead = overlapping.as_ref().filter(|_| overlap);
+            match ahead.is_some_and(|slots| slots.iter().all(|slot| memory.is_constant(*slot))) {
                 true => device.launch_overlapped(kernel, *dimensions, &arguments),
                 false => device.launch(kernel, *dimensions, &arguments),
             }
@@ -45,7 +50,10 @@ fn bind(argument: PlanArgument, memory: &dyn Memory) -> Result<Argument<'_>, Bac
     Ok(match argument {
         PlanArgument::Tensor(slot) => {
             let (buffer, offset) = memory.tensor(slot);
-            Argument::Buffer { buffer, offset }
+            match memory.is_constant(slot) {
+                true => Argument::Constant { buffer, offset },
+                false => Argument::Buffer { buffer, offset },
+            }
         }
         PlanArgument::RowStride(slot) => Argument::I64(memory.row_stride(slot) as i64),
         PlanArgument::Workspace(offset) => {

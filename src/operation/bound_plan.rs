@@ -20,12 +20,19 @@ pub struct Place {
     pub offset: usize,
     /// In elements; `None` for that of the problem's layout.
     pub row_stride: Option<usize>,
+    /// Whether nothing that is enqueued writes the buffer, as long as plans over it run: kernels may read it ahead.
+    pub constant: bool,
 }
 
 impl Place {
     /// The beginning of a buffer.
     pub fn start(buffer: &Buffer) -> Self {
-        Self { buffer: buffer.clone(), offset: 0, row_stride: None }
+        Self { buffer: buffer.clone(), offset: 0, row_stride: None, constant: false }
+    }
+
+    /// The beginning of a buffer that nothing enqueued writes, such as weights.
+    pub fn constant(buffer: &Buffer) -> Self {
+        Self { constant: true, ..Self::start(buffer) }
     }
 
     /// `elements` of a type further on.
@@ -77,9 +84,9 @@ impl BoundPlan {
         }
         let steps = plan.steps.into_iter().map(|step| match step {
             PlanStep::Product(product) => {
-                BoundStep::new(&**device, PlanStep::Product(placed(product, &places, &strides)), plan.overlapping)
+                BoundStep::new(&**device, PlanStep::Product(placed(product, &places, &strides)), &plan.overlapping)
             }
-            launch => BoundStep::new(&**device, launch, plan.overlapping),
+            launch => BoundStep::new(&**device, launch, &plan.overlapping),
         });
         let steps = steps.collect::<Result<_, _>>()?;
         Ok(Self { device: device.clone(), steps, places, strides, workspace: workspace.cloned() })
@@ -105,7 +112,7 @@ impl BoundPlan {
                 if planned.kernel == bound.kernel.id && planned.dimensions == bound.dimensions =>
             {
                 let (kernel, arguments) = (bound.kernel.clone(), planned.arguments);
-                let BoundLaunch { dimensions, overlapping, .. } = *bound;
+                let (dimensions, overlapping) = (bound.dimensions, bound.overlapping.clone());
                 Ok(BoundStep::Launch(BoundLaunch { kernel, dimensions, arguments, overlapping }))
             }
             _ => Err(different()),
@@ -135,6 +142,10 @@ impl Memory for BoundPlan {
 
     fn workspace(&self) -> Option<&Buffer> {
         self.workspace.as_ref()
+    }
+
+    fn is_constant(&self, slot: usize) -> bool {
+        self.places[slot].constant
     }
 }
 

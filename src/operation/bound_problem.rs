@@ -82,7 +82,7 @@ impl BoundProblem {
             0 => None,
             bytes => Some(device.allocate(bytes, &format!("{owner}.workspace"))?),
         };
-        let steps = plan.steps.into_iter().map(|step| BoundStep::new(&**device, step, plan.overlapping));
+        let steps = plan.steps.into_iter().map(|step| BoundStep::new(&**device, step, &plan.overlapping));
         let steps = steps.collect::<Result<_, BackendError>>()?;
         Ok(Self { device: device.clone(), specs, buffers, workspace, steps })
     }

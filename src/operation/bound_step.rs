@@ -14,8 +14,8 @@ pub(super) struct BoundLaunch {
     pub kernel: Kernel,
     pub dimensions: LaunchDimensions,
     pub arguments: Vec<PlanArgument>,
-    /// The kernel waits for those before it by itself.
-    pub overlapping: bool,
+    /// Of the plan.
+    pub overlapping: Option<Arc<[usize]>>,
 }
 
 /// A product by the device's matrix library, and the slots of its matrices.
@@ -32,13 +32,13 @@ pub(super) enum BoundStep {
 }
 
 impl BoundStep {
-    /// A step of a plan that is `overlapping`, or is not.
-    pub fn new(device: &dyn Device, step: PlanStep, overlapping: bool) -> Result<Self, BackendError> {
+    /// A step of a plan with that `overlapping`.
+    pub fn new(device: &dyn Device, step: PlanStep, overlapping: &Option<Arc<[usize]>>) -> Result<Self, BackendError> {
         Ok(match step {
             PlanStep::Launch(launch) => {
                 let kernel = device.load(&launch.kernel)?;
                 let PlannedLaunch { dimensions, arguments, .. } = launch;
-                Self::Launch(BoundLaunch { kernel, dimensions, arguments, overlapping })
+                Self::Launch(BoundLaunch { kernel, dimensions, arguments, overlapping: overlapping.clone() })
             }
             PlanStep::Product(planned) => {
                 let product = device.matrix_library()?.prepare(&planned.shape)?;
@@ -54,7 +54,7 @@ impl BoundStep {
                 kernel: device.load(&launch.kernel.id)?,
                 dimensions: launch.dimensions,
                 arguments: launch.arguments.clone(),
-                overlapping: launch.overlapping,
+                overlapping: launch.overlapping.clone(),
             }),
             Self::Product(BoundProduct { product, x, weight, y }) => {
                 Self::Product(BoundProduct { product: Arc::clone(product), x: *x, weight: *weight, y: *y })

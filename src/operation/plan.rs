@@ -1,5 +1,7 @@
 //! A launch plan: what an operation does on a device, as data.
 
+use std::sync::Arc;
+
 use crate::backend::{KernelId, LaunchDimensions, MatrixElement, MatrixProductShape};
 use crate::tensor::DType;
 
@@ -98,19 +100,25 @@ pub struct LaunchPlan {
     /// Scratch memory; its contents are undefined (poisoned by `verify`) before each run of the plan.
     pub workspace_bytes: usize,
     pub steps: Vec<PlanStep>,
-    /// Every kernel waits for those before it by itself, so that an engine may let it begin while they run.
-    pub overlapping: bool,
+    /// Where every kernel waits for those before it by itself, so that an engine may let it begin while they run: the slots
+    /// of the tensors that kernels read before they wait. Only where all of these are constant may they overlap.
+    pub overlapping: Option<Arc<[usize]>>,
 }
 
 impl LaunchPlan {
     /// A plan that launches kernels and nothing else.
     pub fn of_launches(workspace_bytes: usize, launches: Vec<PlannedLaunch>) -> Self {
-        Self { workspace_bytes, steps: launches.into_iter().map(PlanStep::Launch).collect(), overlapping: false }
+        Self { workspace_bytes, steps: launches.into_iter().map(PlanStep::Launch).collect(), overlapping: None }
     }
 
     /// Says that every kernel of the plan calls `wait_for_previous_kernels` before it touches a buffer.
     pub fn overlapping(self) -> Self {
-        Self { overlapping: true, ..self }
+        self.overlapping_ahead(&[])
+    }
+
+    /// Says so, but that kernels may read the tensors in these slots before they wait.
+    pub fn overlapping_ahead(self, slots: &[usize]) -> Self {
+        Self { overlapping: Some(slots.into()), ..self }
     }
 
     /// The kernel launches among the steps.

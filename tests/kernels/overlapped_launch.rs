@@ -6,40 +6,75 @@ use hipgauge::backend::{
     Argument, BackendError, Buffer, Device, HostDevice, HostOptions, KernelId, KernelLibrary, LaunchDimensions,
 };
 
-fn launched(
-    id: KernelId,
+/// Launches of one device, one after the other, until one is stopped.
+fn launched<const N: usize>(
     memory_check: bool,
-    arguments: impl Fn(&[Buffer; 3]) -> Vec<Argument<'_>>,
+    launches: [(&str, &str); N],
+    arguments: impl Fn(usize, &[Buffer; 3]) -> Vec<Argument<'_>>,
 ) -> Result<(), BackendError> {
     let options = HostOptions { memory_check, ..HostOptions::default() };
     let device = HostDevice::new(options, Arc::new(KernelLibrary::embedded())).expect("embedded");
-    let kernel = device.load(&id).expect("a kernel of this crate");
-    let buffers = [0; 3].map(|_| device.allocate(256, "words").expect("memory"));
+    let buffers = ["a", "b", "c"].map(|label| device.allocate(256, label).expect("memory"));
     for buffer in &buffers {
         device.fill(buffer, 0, 256, 0).expect("it is there");
     }
-    let dimensions = LaunchDimensions { grid: [1; 3], block: [64, 1, 1], dynamic_shared_bytes: 0 };
-    device.launch_overlapped(&kernel, dimensions, &arguments(&buffers))
+    let dimensions = LaunchDimensions { grid: [1; 3], block: [256, 1, 1], dynamic_shared_bytes: 0 };
+    launches.into_iter().enumerate().try_for_each(|(index, (module, function))| {
+        let kernel = device.load(&KernelId::new(module, function)).expect("a kernel of this crate");
+        device.launch_overlapped(&kernel, dimensions, &arguments(index, &buffers))
+    })
 }
 
 fn at(buffer: &Buffer) -> Argument<'_> {
     Argument::Buffer { buffer, offset: 0 }
 }
 
+fn constant(buffer: &Buffer) -> Argument<'_> {
+    Argument::Constant { buffer, offset: 0 }
+}
+
+/// One row of eight weights times a vector.
+fn product<'a>(weights: Argument<'a>, x: &'a Buffer, y: &'a Buffer) -> Vec<Argument<'a>> {
+    let shape = [Argument::U64(1), Argument::U32(8), Argument::U32(1), Argument::I64(8)];
+    [&[weights, at(x), Argument::Null, Argument::Null, at(y)][..], &shape].concat()
+}
+
+const ADVANCE: (&str, &str) = ("attention/advance_positions", "advance_positions");
+const PRODUCT: (&str, &str) = ("matrix/matrix_vector", "matrix_vector_f32");
+
 #[test]
 fn a_kernel_that_waits_runs() {
-    let id = KernelId::new("attention/advance_positions", "advance_positions");
     for checked in [true, false] {
-        launched(id.clone(), checked, |[a, b, c]| vec![at(a), at(b), at(c), Argument::U64(64)]).expect("it waits");
+        launched(checked, [ADVANCE], |_, [a, b, c]| vec![at(a), at(b), at(c), Argument::U64(64)]).expect("it waits");
     }
 }
 
 #[test]
 fn a_kernel_that_does_not_wait_is_stopped() {
-    let id = KernelId::new("profiling/bandwidth", "copy_bytes");
     for (checked, expected) in [(true, "before wait_for_previous_kernels()"), (false, "leaves the kernel without")] {
-        let outcome = launched(id.clone(), checked, |[a, b, _]| vec![at(a), at(b), Argument::U64(256)]);
+        let copy = ("profiling/bandwidth", "copy_bytes");
+        let outcome = launched(checked, [copy], |_, [a, b, _]| vec![at(a), at(b), Argument::U64(256)]);
         let error = outcome.expect_err("it does not wait").to_string();
         assert!(error.contains(expected), "{error}");
     }
+}
+
+#[test]
+fn weights_may_be_read_ahead_if_they_are_constant_and_nothing_else_may() {
+    launched(true, [PRODUCT], |_, [a, b, c]| product(constant(a), b, c)).expect("its weights are constant");
+    let error = launched(true, [PRODUCT], |_, [a, b, c]| product(at(a), b, c)).expect_err("they are not").to_string();
+    assert!(error.contains("read at byte 0 of `a` before wait_for_previous_kernels()"), "{error}");
+}
+
+#[test]
+fn what_is_read_ahead_must_not_be_written() {
+    // In the launch itself, and by a later one that knows nothing of it.
+    let error = launched(true, [PRODUCT], |_, [a, b, _]| product(constant(a), b, a)).expect_err("y over W").to_string();
+    assert!(error.contains("byte 0 of `a`, which other kernels read before they wait"), "{error}");
+    let outcome = launched(true, [PRODUCT, PRODUCT], |index, [a, b, c]| match index {
+        0 => product(constant(a), b, c),
+        _ => product(constant(c), b, a),
+    });
+    let error = outcome.expect_err("the second writes what the first read").to_string();
+    assert!(error.contains("byte 0 of `a`, which other kernels read before they wait"), "{error}");
 }

@@ -2,7 +2,7 @@
 //!
 //! A thread may touch the buffers that were passed to its launch, its block's shared arrays and its own
 //! stack, and may read constants of the program. Anything else stops it. In an overlapped launch a thread waits for the
-//! kernels before it first.
+//! kernels before it first, or reads only what nobody writes.
 
 use std::time::Instant;
 
@@ -97,13 +97,14 @@ fn check_deadline(context: &mut ThreadContext, block: &mut BlockState) {
     }
 }
 
-/// Stops a thread of an overlapped launch that touches a buffer before it has waited: on a GPU an earlier kernel may still
-/// write there, or read.
+/// Stops a thread of an overlapped launch that touches a buffer before it has waited, but to read a constant one: on a GPU an
+/// earlier kernel may still write there, or read.
 #[cold]
 fn check_early(block: &BlockState, address: usize, kind: AccessKind) {
     // SAFETY: the launch outlives its blocks.
     let launch = unsafe { &*block.launch };
-    if let Some(range) = launch.buffers.iter().find(|range| contains((range.start, range.bytes), address, 1)) {
+    let found = launch.buffers.iter().find(|range| contains((range.start, range.bytes), address, 1));
+    if let Some(range) = found.filter(|range| !(range.constant && kind == AccessKind::Read)) {
         stop_with_fault(format!(
             "{} at byte {} of `{}` before wait_for_previous_kernels()",
             kind.name(),
@@ -133,6 +134,14 @@ fn search(context: &mut ThreadContext, block: &mut BlockState, address: usize, b
     let launch = unsafe { &*block.launch };
     let range = launch.buffers.iter().find(|range| contains((range.start, range.bytes), address, bytes));
     if let Some(range) = range {
+        if range.constant && kind != AccessKind::Read {
+            stop_with_fault(format!(
+                "{} at byte {} of `{}`, which other kernels read before they wait for this one",
+                kind.name(),
+                address - range.start,
+                range.label
+            ));
+        }
         *block.recent.slot(kind) = (range.start, range.bytes);
         return;
     }

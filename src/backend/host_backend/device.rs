@@ -53,7 +53,7 @@ impl HostDevice {
             kernel: host_kernel,
             variant: if self.options.memory_check { Variant::Checked } else { Variant::Plain },
             arguments: words,
-            buffers: buffers_of(arguments),
+            buffers: buffers_of(&self.memory, arguments, overlapped),
             memory: self.memory.clone(),
             dimensions,
             wave_size: self.options.wave_size,
@@ -129,19 +129,23 @@ impl HostDevice {
 
 fn size_of_argument(argument: &Argument<'_>) -> u8 {
     match argument {
-        Argument::Buffer { .. } | Argument::Null | Argument::U64(_) | Argument::I64(_) => 8,
+        Argument::Buffer { .. } | Argument::Constant { .. } | Argument::Null | Argument::U64(_) | Argument::I64(_) => 8,
         Argument::U32(_) | Argument::I32(_) | Argument::F32(_) => 4,
     }
 }
 
-/// The buffers that arguments point into, each once.
-fn buffers_of(arguments: &[Argument<'_>]) -> Vec<NamedRange> {
+/// The buffers that arguments point into, each once. Those that an overlapped launch reads ahead stay constant.
+fn buffers_of(memory: &HostMemory, arguments: &[Argument<'_>], overlapped: bool) -> Vec<NamedRange> {
     let mut ranges: Vec<NamedRange> = Vec::new();
     for argument in arguments {
-        let Argument::Buffer { buffer, .. } = argument else { continue };
+        let Some(buffer) = argument.buffer() else { continue };
         let start = buffer.address() as usize;
+        if overlapped && matches!(argument, Argument::Constant { .. }) {
+            memory.mark_constant(start);
+        }
         if ranges.iter().all(|range| range.start != start) {
-            ranges.push(NamedRange { start, bytes: buffer.bytes(), label: buffer.label().to_string() });
+            let (bytes, label, constant) = (buffer.bytes(), buffer.label().to_string(), memory.is_constant(start));
+            ranges.push(NamedRange { start, bytes, label, constant });
         }
     }
     ranges

@@ -23,6 +23,8 @@ pub(super) struct NamedRange {
     pub start: usize,
     pub bytes: usize,
     pub label: String,
+    /// An overlapped launch may have read it ahead of those before it, so that kernels must not write it.
+    pub constant: bool,
 }
 
 impl NamedRange {
@@ -72,8 +74,20 @@ impl HostMemory {
         let allocation = HostAllocation { memory: self.clone(), base: base as usize, layout, bytes };
         let start = allocation.base + FENCE_BYTES;
         self.ledger.record(start as u64, bytes, label);
-        self.ranges().live.insert(start, NamedRange { start, bytes, label: label.to_string() });
+        self.ranges().live.insert(start, NamedRange { start, bytes, label: label.to_string(), constant: false });
         Ok(allocation)
+    }
+
+    /// Notes that an overlapped launch reads a buffer ahead.
+    pub fn mark_constant(&self, start: usize) {
+        if let Some(range) = self.ranges().live.get_mut(&start) {
+            range.constant = true;
+        }
+    }
+
+    /// Whether an overlapped launch has read the buffer that starts there ahead.
+    pub fn is_constant(&self, start: usize) -> bool {
+        self.ranges().live.get(&start).is_some_and(|range| range.constant)
     }
 
     /// The live buffer that has this address.

@@ -16,7 +16,8 @@ const EXAMPLES: &str = "\
 TTFT is the time from a request's acceptance to its first sampled token id on the host. Each stage has a column, and what
 no stage accounts for is printed: more than 5 % of the total is a warning, more than 15 % ends with 125. The modes are
 never mixed: `steady` requests find everything warm, `warm` ones are the first of a process that has loaded the model,
-`cold` ones are timed from the start of their process.
+`cold` ones are timed from the start of their process. Steady requests multiply by the fastest of the algorithms that the
+vendor's library ranks highest, timed while a shape is warmed; the others by the one that it ranks first.
 
 Examples:
   hipgauge ttft --synthetic llama-3.2-1b --device hip:0

@@ -4,6 +4,7 @@ use std::path::Path;
 use std::sync::atomic::AtomicBool;
 use std::time::Instant;
 
+use hipgauge::engine::device_model::ProductChoice;
 use hipgauge::engine::host_model::HostModel;
 use hipgauge::engine::{Capacity, Engine, ModelSource};
 use hipgauge::report::ttft::{CheckRecord, ModelRecord, TtftDirectory, TtftRecord, draw_ttft_report};
@@ -49,7 +50,13 @@ pub fn run(arguments: &Arguments) -> CommandResult {
     let rows = plan.lengths.iter().copied().max().unwrap_or(1);
     let measured = floors::measure(&place, &opened.source, compute, rows)?;
 
-    let mut engine = open_engine(&place, &opened.source, compute, capacity(arguments, &plan, &opened), &mut loading)?;
+    // Steady requests meet shapes that were warmed: what a choice by time costs is paid before.
+    let products = match plan.modes.contains(&TtftMode::Steady) {
+        true => ProductChoice::Timed,
+        false => ProductChoice::Ranked,
+    };
+    let capacity = capacity(arguments, &plan, &opened);
+    let mut engine = open_engine(&place, &opened.source, compute, capacity, products, &mut loading)?;
     let description = engine.describe();
     let mut record = begin(arguments, &place, &opened, &plan, engine.as_ref())?;
     record.floors = measured.floors;

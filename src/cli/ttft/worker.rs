@@ -6,6 +6,7 @@ use std::process::Command;
 
 use clap::Args;
 use hipgauge::engine::Capacity;
+use hipgauge::engine::device_model::ProductChoice;
 use hipgauge::ttft::{AT, FIRST_TOKEN, Moment, Plan, PlannedRequest, Report, Request, STARTED, StageTimes, TEXT};
 
 use crate::cli::engine_arguments::{ModelArguments, PlaceArguments, open_engine};
@@ -90,7 +91,7 @@ pub fn run(arguments: &Arguments) -> CommandResult {
     let capacity = Capacity { sequences: arguments.batch, positions };
     let compute = arguments.model.compute_type(&place)?;
     tell(&output, &format!("{AT}bringing the weights to the device"))?;
-    let mut engine = open_engine(&place, &opened.source, compute, capacity, &mut loading)?;
+    let mut engine = open_engine(&place, &opened.source, compute, capacity, ProductChoice::Ranked, &mut loading)?;
     let tokenizer = opened.tokenizer.as_ref();
     let shape = (arguments.batch, arguments.prompt_len);
     let request = Request::new(&*engine, tokenizer, shape, arguments.decode, arguments.seed, arguments.number)

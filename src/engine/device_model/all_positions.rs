@@ -21,7 +21,7 @@ impl DeviceModel {
         for piece in prompt_pieces(bench, 1, tokens.len()) {
             let mut composer = Composer::new(bench);
             layers(&mut composer, piece)?;
-            let norm = Place::start(&bench.weights.output_norm);
+            let norm = Place::constant(&bench.weights.output_norm);
             let normed = composer.norm(&norm, piece.count(), 0, width)?;
             Program::new(composer.steps).enqueue()?;
             for first in (0..piece.count()).step_by(bench.memory.sizes.logit_rows) {

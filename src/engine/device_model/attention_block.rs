@@ -103,7 +103,7 @@ impl Composer<'_> {
     ) -> Result<Place, DeviceModelError> {
         let bench = self.bench;
         let (config, memory) = (&bench.config, &bench.memory);
-        let norm = Place::start(&layer.attention_norm);
+        let norm = Place::constant(&layer.attention_norm);
         let interleaved = config.rope.pairing == RopePairing::Interleaved;
         let parameters = [
             ("heads", whole(config.heads)),
@@ -113,17 +113,17 @@ impl Composer<'_> {
             ("capacity", whole(memory.sizes.positions)),
         ];
         let [positions, sequences] = rows.places(memory);
-        let behind = [positions, sequences, Place::start(&bench.weights.frequencies)];
+        let behind = [positions, sequences, Place::constant(&bench.weights.frequencies)];
         let cache = [keys.clone(), values.clone()];
         let weights = layer.qkv.numbers().filter(|_| layer.query_norm.is_none() && self.is_one_token(rows.count()));
         if let Some(weights) = weights {
-            let bias = layer.qkv_bias.as_ref().map(Place::start);
+            let bias = layer.qkv_bias.as_ref().map(Place::constant);
             let of_product =
                 [("hidden", whole(config.hidden)), self.epsilon(), ("bias", ParameterValue::Flag(bias.is_some()))];
             let parameters = [&parameters[..], &of_product].concat();
             let shape = Shape { parameters: &parameters, ..Shape::plain(1, config.head_dim) };
             let query = Place::start(&memory.qkv);
-            let mut places = vec![Place::start(&memory.hidden), norm, Place::start(weights)];
+            let mut places = vec![Place::start(&memory.hidden), norm, Place::constant(weights)];
             places.extend(bias.into_iter().chain(behind).chain([query.clone()]).chain(cache));
             self.push(&FusedQkv, &shape, &places)?;
             return Ok(query.with_row_stride(config.query_width()));
@@ -145,7 +145,7 @@ impl Composer<'_> {
         let width = queries + 2 * keys;
         let normed = Place::start(&bench.memory.branch).with_row_stride(config.hidden);
         let start = Place::start(&bench.memory.qkv);
-        let bias = layer.qkv_bias.as_ref().map(Place::start);
+        let bias = layer.qkv_bias.as_ref().map(Place::constant);
         if layer.query_norm.is_none() || rows == 1 {
             let start = start.with_row_stride(width);
             let operands = Operands { rows, x: &normed, y: &start };
@@ -178,7 +178,7 @@ impl Composer<'_> {
                 let shape =
                     Shape { rows: rows * heads, columns: config.head_dim, parameters: &epsilon, in_place: true };
                 let place = place.clone().with_row_stride(config.head_dim);
-                self.push(&RmsNorm::PLAIN as &dyn Operation, &shape, &[place, Place::start(weight)])?;
+                self.push(&RmsNorm::PLAIN as &dyn Operation, &shape, &[place, Place::constant(weight)])?;
             }
         }
         Ok(())

@@ -135,14 +135,14 @@ impl<'a> Composer<'a> {
     /// The MLP of `rows` rows of the stream: norm, gate and up, SwiGLU, down, onto the stream.
     pub fn mlp_swiglu(&mut self, layer: &DeviceLayer, rows: usize) -> Result<(), DeviceModelError> {
         let (memory, config) = (&self.bench.memory, &self.bench.config);
-        let (wide, norm) = (config.intermediate, Place::start(&layer.mlp_norm));
+        let (wide, norm) = (config.intermediate, Place::constant(&layer.mlp_norm));
         let activated = Place::start(&memory.activated).with_row_stride(wide);
         match layer.gate_up.numbers().filter(|_| self.is_one_token(rows)) {
             Some(weights) => {
                 let epsilon = [self.epsilon()];
                 let shape = Shape { parameters: &epsilon, ..Shape::plain(wide, config.hidden) };
                 let hidden = Place::start(&memory.hidden);
-                self.push(&FusedGateUp, &shape, &[hidden, norm, Place::start(weights), activated.clone()])?;
+                self.push(&FusedGateUp, &shape, &[hidden, norm, Place::constant(weights), activated.clone()])?;
             }
             None => {
                 let normed = self.norm(&norm, rows, 0, config.hidden)?;

@@ -25,4 +25,4 @@ mod upload;
 pub use error::DeviceModelError;
 pub use model::DeviceModel;
 pub use program::Program;
-pub use settings::Settings;
+pub use settings::{ProductChoice, Settings};

@@ -67,7 +67,7 @@ impl DeviceModel {
         device.synchronize()?;
         let mut model = Self {
             bench: Bench {
-                products: Products::of(&*device)?,
+                products: Products::of(&*device, settings.products)?,
                 device,
                 config: config.clone(),
                 weights: uploaded,

@@ -49,7 +49,7 @@ pub fn layers(composer: &mut Composer<'_>, rows: Rows) -> Result<(), DeviceModel
 pub fn head(composer: &mut Composer<'_>, rows: Rows) -> Result<(), DeviceModelError> {
     let bench = composer.bench;
     let (tokens, hidden) = (rows.tokens(), bench.config.hidden);
-    let norm = Place::start(&bench.weights.output_norm);
+    let norm = Place::constant(&bench.weights.output_norm);
     let normed = composer.norm(&norm, rows.sequences(), tokens - 1, tokens * hidden)?;
     logits(composer, &normed, rows.sequences())
 }

@@ -9,11 +9,14 @@ use crate::backend::{
 use crate::operation::Place;
 use crate::tensor::DType;
 
+use super::settings::ProductChoice;
+
 /// Every allocation begins at a multiple of this many bytes.
 const BUFFER_ALIGNMENT: usize = 256;
 
 /// What multiplies matrices: the vendor's library, or this crate's kernels where there is none.
 pub struct Products {
+    choice: ProductChoice,
     library: Option<Arc<dyn MatrixLibrary>>,
     prepared: Mutex<HashMap<MatrixProductShape, Arc<dyn PreparedProduct>>>,
 }
@@ -37,25 +40,31 @@ pub struct ProductShape {
 
 impl Products {
     /// A library that is there but broken is an error, not a reason to go on without it.
-    pub fn of(device: &dyn Device) -> Result<Self, BackendError> {
+    pub fn of(device: &dyn Device, choice: ProductChoice) -> Result<Self, BackendError> {
         let library = match device.matrix_library() {
             Ok(library) => Some(library),
             Err(BackendError::NoMatrixLibrary { .. }) => None,
             Err(error) => return Err(error),
         };
-        Ok(Self { library, prepared: Mutex::default() })
+        Ok(Self { choice, library, prepared: Mutex::default() })
     }
 
-    /// Name and version; `own` without a library.
+    /// Name and version, and how algorithms are chosen; `own` without a library.
     pub fn describe(&self) -> String {
-        self.library.as_ref().map_or("own".to_string(), |library| format!("{} {}", library.name(), library.version()))
+        let Some(library) = &self.library else { return "own".to_string() };
+        let choice = match self.choice {
+            ProductChoice::Ranked => "",
+            ProductChoice::Timed => " (warmed shapes: algorithms by time)",
+        };
+        format!("{} {}{choice}", library.name(), library.version())
     }
 
     pub fn has_library(&self) -> bool {
         self.library.is_some()
     }
 
-    /// The library's product of `x` and `weight`, whose rows follow each other; `None` without a library.
+    /// The library's product of `x` and `weight`, whose rows follow each other; `None` without a library. Timing algorithms
+    /// of a shape that was not met before writes `y`.
     pub fn product(
         &self,
         shape: ProductShape,
@@ -80,7 +89,11 @@ impl Products {
         let product = match prepared.get(&shape) {
             Some(product) => product.clone(),
             None => {
-                let product = library.prepare(&shape)?;
+                let [x, weight, y] = [&x, &weight, &y].map(operand);
+                let product = match self.choice {
+                    ProductChoice::Ranked => library.prepare(&shape)?,
+                    ProductChoice::Timed => library.prepare_timed(&shape, x, weight, y)?,
+                };
                 prepared.insert(shape, product.clone());
                 product
             }
@@ -89,10 +102,13 @@ impl Products {
     }
 }
 
+fn operand(place: &Place) -> MatrixOperand<'_> {
+    MatrixOperand { buffer: &place.buffer, offset: place.offset }
+}
+
 impl LibraryProduct {
     pub fn enqueue(&self) -> Result<(), BackendError> {
-        let [x, weight, y] =
-            [&self.x, &self.weight, &self.y].map(|place| MatrixOperand { buffer: &place.buffer, offset: place.offset });
+        let [x, weight, y] = [&self.x, &self.weight, &self.y].map(operand);
         self.product.enqueue(x, weight, y)
     }
 }

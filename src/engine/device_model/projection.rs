@@ -198,5 +198,5 @@ impl Composer<'_> {
 }
 
 fn weight_of(piece: &Piece<'_>) -> Place {
-    Place { buffer: piece.part.buffer.clone(), offset: piece.offset, row_stride: None }
+    Place { offset: piece.offset, ..Place::constant(&piece.part.buffer) }
 }
