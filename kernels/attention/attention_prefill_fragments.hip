@@ -13,6 +13,10 @@
 // what all of them are off by together cancels; those of f16 are 2^15 times as large as softmax has them, so that small
 // ones stay normal numbers.
 //
+// Infinities and NaN among the values: in a matrix product they would reach rows that do not see their keys, through weights
+// of zero. A first pass multiplies as if there were none, which leaves NaN in such rows; a block that finds anything that is
+// not finite in its rows starts again, takes them out of the values, and adds them one by one to the rows that see them.
+//
 // Bytes per head of n tokens of d elements: reads n * d queries and, for each of the n / 128 blocks (n / 64 on AMD), up to
 // past + n keys and values, which stay in L2 for the heads of a group; writes n * d. 2 * d * n^2 operations without a past:
 // arithmetic binds. Keys that no token of the prompt may see are never read; keys that only some rows of a tile see do not
@@ -54,13 +58,31 @@ HG_DEVICE void start_rows(const T* matrix, int64_t stride, uint32_t rows, uint32
     }
 }
 
+// Once this thread's values of a tile are there: takes infinities and NaN out of the vectors that start_rows gave it.
+template <uint32_t HEAD_DIM, typename T>
+HG_DEVICE void take_out_extreme_values(const BlockKeys<T>& block) {
+    constexpr uint32_t PER_ROW = HEAD_DIM / VECTOR, STRIDE = PrefillTile<HEAD_DIM>::STRIDE;
+    const uint32_t step = PREFILL_WAVES * fragment_lanes() / PER_ROW;
+    T* const place = block.value_stage + threadIdx.x / PER_ROW * STRIDE + threadIdx.x % PER_ROW * VECTOR;
+    HG_NO_UNROLL
+    for (uint32_t i = 0; i < PrefillTile<HEAD_DIM>::KEYS / step; i++) {
+        Vector16<T> vector = load_vector(place + i * step * STRIDE);
+        if (take_out_extremes(vector)) store_vector(place + i * step * STRIDE, vector);
+    }
+}
+
+template <uint32_t HEAD_DIM, typename T>
+HG_DEVICE void stage_values(const PrefillShape& shape, const BlockKeys<T>& block, uint32_t first_key, uint32_t keys) {
+    start_rows<HEAD_DIM, PrefillTile<HEAD_DIM>::KEYS>(block.values + first_key * shape.v_stride, shape.v_stride, keys,
+                                                      shape.head_dim, block.value_stage);
+}
+
 // Once the tile's keys are there: copies its values over the last ones.
 template <uint32_t HEAD_DIM, typename T>
 HG_DEVICE void start_values(const PrefillShape& shape, const BlockKeys<T>& block, uint32_t first_key, uint32_t keys) {
     finish_copies();
     __syncthreads();
-    start_rows<HEAD_DIM, PrefillTile<HEAD_DIM>::KEYS>(block.values + first_key * shape.v_stride, shape.v_stride, keys,
-                                                      shape.head_dim, block.value_stage);
+    stage_values<HEAD_DIM>(shape, block, first_key, keys);
 }
 
 template <uint32_t HEAD_DIM, typename T>
@@ -93,7 +115,7 @@ HG_DEVICE void attend_tile(const WaveQueries<HEAD_DIM, T>& queries, const Prefil
     finish_copies();
     __syncthreads();
     start_keys<HEAD_DIM>(shape, block, first_key + KEYS);
-    if (block.last_sees > 0) tile_outputs<HEAD_DIM, true>(scores, weights, block, 0, all, rows);
+    if (block.last_sees > 0) tile_outputs<HEAD_DIM, true>(scores, weights, block, 0, rows);
 }
 
 // What a wave computes of keys from `first_key` on.
@@ -118,7 +140,8 @@ HG_DEVICE SeenKeys seen_keys(const BlockKeys<T>& block, uint32_t first_key, uint
 // A tile that not all rows see, or that is not whole: 32 keys at a time.
 template <uint32_t HEAD_DIM, typename T>
 HG_DEVICE void attend_masked_tile(const WaveQueries<HEAD_DIM, T>& queries, const PrefillShape& shape,
-                                  const BlockKeys<T>& block, uint32_t first_key, float scale, PrefillRows<HEAD_DIM>& rows) {
+                                  const BlockKeys<T>& block, uint32_t first_key, float scale, bool careful,
+                                  PrefillRows<HEAD_DIM>& rows) {
     constexpr uint32_t PARTS = PrefillTile<HEAD_DIM>::MASKED_PARTS, STEP = PARTS * FRAGMENT_EDGE;
     constexpr uint32_t KEYS = PrefillTile<HEAD_DIM>::KEYS;
     start_values<HEAD_DIM>(shape, block, first_key, block.end - first_key);
@@ -136,12 +159,54 @@ HG_DEVICE void attend_masked_tile(const WaveQueries<HEAD_DIM, T>& queries, const
         }
         if (first == 0) {
             finish_copies();
+            if (careful) take_out_extreme_values<HEAD_DIM>(block);
             __syncthreads();
         }
-        if (seen.parts > 0) tile_outputs<HEAD_DIM, false>(scores, weights, block, first, seen, rows);
+        if (seen.parts > 0) tile_outputs<HEAD_DIM, false>(scores, weights, block, first, rows);
+        if (!careful) continue;
+        // The values as they are take the place of those without extremes, for as long as it takes.
+        __syncthreads();
+        stage_values<HEAD_DIM>(shape, block, first_key, block.end - first_key);
+        finish_copies();
+        __syncthreads();
+        HG_UNROLL
+        for (uint32_t of = 0; of < WAVE_FRAGMENTS && seen.parts > 0; of++) {
+            add_extremes(scores, of, block.value_stage + first * PrefillTile<HEAD_DIM>::STRIDE, seen, rows);
+        }
+        __syncthreads();
+        take_out_extreme_values<HEAD_DIM>(block);
+        __syncthreads();
     }
     __syncthreads();
     start_keys<HEAD_DIM>(shape, block, first_key + KEYS);
+}
+
+// One pass over all keys of a block, from rows that hold nothing.
+template <uint32_t HEAD_DIM, typename T>
+HG_DEVICE void attend(const WaveQueries<HEAD_DIM, T>& queries, const PrefillShape& shape, const BlockKeys<T>& block,
+                      uint32_t first_row, bool careful, PrefillRows<HEAD_DIM>& rows) {
+    constexpr uint32_t KEYS = PrefillTile<HEAD_DIM>::KEYS;
+    HG_UNROLL
+    for (uint32_t of = 0; of < WAVE_FRAGMENTS; of++) {
+        HG_UNROLL
+        for (uint32_t slot = 0; slot < MOST_SLOTS; slot++) {
+            rows.base[of][slot] = negative_infinity();
+            rows.sum[of][slot] = 0.0f;
+        }
+        HG_UNROLL
+        for (uint32_t column = 0; column < HEAD_DIM / FRAGMENT_EDGE; column++) rows.output[of][column] = zero_accumulator();
+    }
+    start_keys<HEAD_DIM>(shape, block, 0);
+    // log2(e).
+    const float scale = shape.scale * 1.44269504f;
+    // Whole tiles that all rows see, then the others.
+    uint32_t first_key = 0;
+    for (; first_key + KEYS <= shape.past + first_row + 1; first_key += KEYS) {
+        attend_tile<HEAD_DIM>(queries, shape, block, first_key, scale, rows);
+    }
+    for (; first_key < block.end; first_key += KEYS) {
+        attend_masked_tile<HEAD_DIM>(queries, shape, block, first_key, scale, careful, rows);
+    }
 }
 
 // Divides by the sums, and writes what a block has: through shared memory, so that whole vectors are written.
@@ -183,7 +248,8 @@ HG_DEVICE void write_rows(const PrefillRows<HEAD_DIM>& rows, uint32_t block_rows
 }
 
 template <uint32_t HEAD_DIM, typename T>
-HG_DEVICE void attention_prefill(const T* q, const T* k_cache, const T* v_cache, T* y, const PrefillShape& shape, T* stage) {
+HG_DEVICE void attention_prefill(const T* q, const T* k_cache, const T* v_cache, T* y, const PrefillShape& shape, T* stage,
+                                 uint32_t* found) {
     constexpr uint32_t STRIDE = PrefillTile<HEAD_DIM>::STRIDE, KEYS = PrefillTile<HEAD_DIM>::KEYS;
     begin_overlapped();
     // The last rows see the most keys: their blocks start first.
@@ -204,18 +270,6 @@ HG_DEVICE void attention_prefill(const T* q, const T* k_cache, const T* v_cache,
         queries.keep();
         __syncthreads();
     }
-    PrefillRows<HEAD_DIM> rows;
-    HG_UNROLL
-    for (uint32_t of = 0; of < WAVE_FRAGMENTS; of++) {
-        HG_UNROLL
-        for (uint32_t slot = 0; slot < MOST_SLOTS; slot++) {
-            rows.base[of][slot] = negative_infinity();
-            rows.sum[of][slot] = 0.0f;
-        }
-        HG_UNROLL
-        for (uint32_t column = 0; column < HEAD_DIM / FRAGMENT_EDGE; column++) rows.output[of][column] = zero_accumulator();
-    }
-
     BlockKeys<T> block;
     block.keys = k_cache + kv_row * shape.k_stride;
     block.values = v_cache + kv_row * shape.v_stride;
@@ -223,20 +277,17 @@ HG_DEVICE void attention_prefill(const T* q, const T* k_cache, const T* v_cache,
     block.value_stage = block.key_stage + KEYS * STRIDE;
     block.key_place = RightPlace<T>(block.key_stage, STRIDE);
     block.value_place = TransposedPlace<T>(block.value_stage, STRIDE);
+    // Read again behind barriers only.
+    if (threadIdx.x == 0) *found = 0;
     block.end = shape.past + first_row + block_rows;
     block.first_sees = shape.past + first_row + wave_row + 1;
     block.last_sees = wave_row < block_rows ? block.first_sees + WAVE_ROWS - 1 : 0;
-    start_keys<HEAD_DIM>(shape, block, 0);
-    // log2(e).
-    const float scale = shape.scale * 1.44269504f;
-    // Whole tiles that all rows see, then the others.
-    uint32_t first_key = 0;
-    for (; first_key + KEYS <= shape.past + first_row + 1; first_key += KEYS) {
-        attend_tile<HEAD_DIM>(queries, shape, block, first_key, scale, rows);
-    }
-    for (; first_key < block.end; first_key += KEYS) {
-        attend_masked_tile<HEAD_DIM>(queries, shape, block, first_key, scale, rows);
-    }
+    PrefillRows<HEAD_DIM> rows;
+    // Two copies of the pass: in a loop it takes up to 30 registers more, and spills on gfx1100.
+    attend<HEAD_DIM>(queries, shape, block, first_row, false, rows);
+    if (holds_extremes(rows)) atomic_max(found, 1u);
+    __syncthreads();
+    if (*found != 0) attend<HEAD_DIM>(queries, shape, block, first_row, true, rows);
     T* const output = y + int64_t(first_row) * shape.y_stride + int64_t(head) * shape.head_dim;
     write_rows(rows, block_rows, shape, stage, output);
 }
@@ -246,11 +297,12 @@ HG_DEVICE void attention_prefill(const T* q, const T* k_cache, const T* v_cache,
      uint32_t head_dim, uint32_t past, uint64_t capacity, float scale, int64_t q_stride, int64_t k_stride,       \
      int64_t v_stride, int64_t y_stride)
 #define PREFILL_BODY(HEAD_DIM, T)                                                                                   \
+    HG_SHARED(uint32_t, found, 1);                                                                                  \
     HG_DYNAMIC_SHARED(Words16, stage);                                                                              \
     attention_prefill<HEAD_DIM>(                                                                                    \
         q, k_cache, v_cache, y,                                                                                     \
         {rows, heads, kv_heads, head_dim, past, capacity, scale, q_stride, k_stride, v_stride, y_stride},           \
-        reinterpret_cast<T*>(stage))
+        reinterpret_cast<T*>(stage), found)
 
 HG_KERNEL(attention_prefill_fragments_f16_64, 256, PREFILL_PARAMETERS(f16)) { PREFILL_BODY(64, f16); }
 HG_KERNEL(attention_prefill_fragments_f16_128, 256, PREFILL_PARAMETERS(f16)) { PREFILL_BODY(128, f16); }

@@ -2,7 +2,7 @@
 // memory, admits only those above a threshold, and prunes to the best k by a bitonic sort (Batcher, "Sorting
 // Networks and Their Applications", 1968) before the buffer could overflow. After the first prunes nearly
 // every element of a row in random order fails the threshold; an ascending row prunes at every batch, and is
-// still right.
+// still right. The one best is a maximum: each thread keeps its own, and nothing is buffered or sorted.
 #pragma once
 
 #include "block_scan.h"
@@ -22,6 +22,8 @@ struct Candidates {
     uint32_t keep;
     // The same value in all threads: nothing at or below it can be among the best `keep`.
     uint64_t threshold;
+    // Where one is kept: the best that this thread offered.
+    uint64_t best;
 };
 
 HG_DEVICE uint32_t next_power_of_two(uint32_t value) { return value <= 2 ? 2 : 1u << (32 - count_leading_zeros32(value - 1)); }
@@ -50,11 +52,25 @@ HG_DEVICE void sort_descending(uint64_t* entries, uint32_t count) {
 HG_DEVICE Candidates empty_candidates(uint64_t* entries, uint32_t* count, uint32_t keep) {
     if (threadIdx.x == 0) *count = 0;
     __syncthreads();
-    return {entries, count, keep, 0};
+    return {entries, count, keep, 0, 0};
+}
+
+// The best of all threads, if there is one.
+HG_DEVICE uint32_t prune_to_one(Candidates& candidates) {
+    static_assert(CANDIDATE_CAPACITY >= BLOCK_SCAN_SCRATCH, "the entries are not in use");
+    const uint64_t best = block_maximum(candidates.best, candidates.entries);
+    __syncthreads();
+    if (threadIdx.x == 0) {
+        candidates.entries[0] = best;
+        *candidates.count = best != 0;
+    }
+    __syncthreads();
+    return best != 0;
 }
 
 // Sorts what is held and drops all but the best `keep`; returns how many are left.
 HG_DEVICE uint32_t prune(Candidates& candidates) {
+    if (candidates.keep == 1) return prune_to_one(candidates);
     __syncthreads();
     const uint32_t total = *candidates.count;
     sort_descending(candidates.entries, total);
@@ -67,6 +83,13 @@ HG_DEVICE uint32_t prune(Candidates& candidates) {
 
 // Admits up to OFFERS composites of each thread. Called by the whole block.
 HG_DEVICE void offer(Candidates& candidates, const uint64_t* composites) {
+    if (candidates.keep == 1) {
+        HG_UNROLL
+        for (uint32_t j = 0; j < OFFERS; j++) {
+            if (composites[j] > candidates.best) candidates.best = composites[j];
+        }
+        return;
+    }
     uint32_t passing = 0;
     HG_UNROLL
     for (uint32_t j = 0; j < OFFERS; j++) passing += composites[j] > candidates.threshold;

@@ -100,7 +100,6 @@ HG_DEVICE void tile_scores(const WaveQueries<HEAD_DIM, T>& queries, const RightP
         for (uint32_t rows = 0; rows < WAVE_FRAGMENTS; rows++) lefts[rows] = queries.get(k, rows);
         HG_UNROLL
         for (uint32_t part = 0; part < PARTS; part++) {
-            if (!ALL_SEEN && part >= seen.parts) continue;
             const Operand right = load_right(keys, first * STRIDE + part * FRAGMENT_EDGE * STRIDE + k * FRAGMENT_EDGE);
             HG_UNROLL
             for (uint32_t rows = 0; rows < WAVE_FRAGMENTS; rows++) multiply_add<T>(scores.part[rows][part], lefts[rows], right);
@@ -155,31 +154,22 @@ HG_DEVICE void tile_weights(TileScores<PARTS>& scores, uint32_t of, float scale,
     }
 }
 
-// Whether either half of a word is an infinity or NaN: adding the lowest bit of the exponent carries out of it then.
-template <typename T>
-HG_DEVICE bool has_extreme(uint32_t word) {
-    const uint32_t exponent = storage_bits(bits_float(0x7F800000u), T{}), lowest = exponent & (0u - exponent);
-    return ((word & exponent * 0x10001u) + lowest * 0x10001u & 0x80008000u) != 0;
-}
-
 template <typename T>
 HG_DEVICE bool is_extreme(uint32_t bits) {
     return (bits & 0x7FFFu) >= storage_bits(bits_float(0x7F800000u), T{});
 }
 
-// An operand with zeros for infinities and NaN; says whether this lane had any.
+// Zeros for infinities and NaN; says whether there were any.
 template <typename T>
-HG_DEVICE bool take_out_extremes(Operand& operand) {
+HG_DEVICE bool take_out_extremes(Vector16<T>& vector) {
     bool any = false;
     HG_UNROLL
-    for (uint32_t i = 0; i < OPERAND_WORDS; i++) any = any || has_extreme<T>(operand.words[i]);
-    if (!any) return false;
-    HG_UNROLL
-    for (uint32_t i = 0; i < OPERAND_WORDS; i++) {
-        const bool low = is_extreme<T>(operand.words[i] & 0xFFFFu), high = is_extreme<T>(operand.words[i] >> 16);
-        operand.words[i] &= (low ? 0u : 0xFFFFu) | (high ? 0u : 0xFFFF0000u);
+    for (uint32_t i = 0; i < VECTOR / 2; i++) {
+        const bool low = is_extreme<T>(vector.words[i] & 0xFFFFu), high = is_extreme<T>(vector.words[i] >> 16);
+        vector.words[i] &= (low ? 0u : 0xFFFFu) | (high ? 0u : 0xFFFF0000u);
+        any = any || low || high;
     }
-    return true;
+    return any;
 }
 
 // For each of a lane's rows in 16, which keys it sees with a weight of zero.
@@ -207,7 +197,7 @@ HG_DEVICE void find_zero_weights(const TileScores<PARTS>& weights, uint32_t of, 
 }
 
 // Adds infinite values and NaN for the rows that see their keys, as weight times value: as part of a matrix product they would
-// reach rows that do not, with weights of zero.
+// reach rows that do not, with weights of zero. `values` are in shared memory, from the part's first key on.
 template <uint32_t HEAD_DIM, uint32_t PARTS, typename T>
 HG_DEVICE void add_extremes(const TileScores<PARTS>& weights, uint32_t of, const T* values, const SeenKeys& seen,
                             PrefillRows<HEAD_DIM>& rows) {
@@ -232,6 +222,23 @@ HG_DEVICE void add_extremes(const TileScores<PARTS>& weights, uint32_t of, const
     }
 }
 
+// Whether anything that the wave's rows hold is infinite or NaN.
+template <uint32_t HEAD_DIM>
+HG_DEVICE bool holds_extremes(const PrefillRows<HEAD_DIM>& rows) {
+    float probe = 0.0f;
+    HG_UNROLL
+    for (uint32_t of = 0; of < WAVE_FRAGMENTS; of++) {
+        HG_UNROLL
+        for (uint32_t column = 0; column < HEAD_DIM / FRAGMENT_EDGE; column++) {
+            HG_UNROLL
+            for (uint32_t i = 0; i < accumulator_elements(); i++) {
+                probe = fused_multiply_add(rows.output[of][column].value[i], 0.0f, probe);
+            }
+        }
+    }
+    return probe != probe;
+}
+
 // Weights as operands.
 template <uint32_t PARTS>
 struct RoundedWeights {
@@ -251,31 +258,23 @@ HG_DEVICE void round_weights(TileScores<PARTS>& weights, uint32_t part, RoundedW
     }
 }
 
-// Adds weights times values, those of keys from `first` on.
+// Adds weights times values, those of keys from `first` of the tile on.
 template <uint32_t HEAD_DIM, bool ALL_SEEN, uint32_t PARTS, typename T>
 HG_DEVICE void tile_outputs(TileScores<PARTS>& weights, RoundedWeights<PARTS>& operands, const BlockKeys<T>& block,
-                            uint32_t first, const SeenKeys& seen, PrefillRows<HEAD_DIM>& rows) {
+                            uint32_t first, PrefillRows<HEAD_DIM>& rows) {
     constexpr uint32_t STRIDE = PrefillTile<HEAD_DIM>::STRIDE;
-    bool extreme = false;
     HG_UNROLL
     for (uint32_t part = 0; part < PARTS; part++) {
-        if (!ALL_SEEN && part >= seen.parts) continue;
         if (!ALL_SEEN) round_weights<T>(weights, part, operands, rows);
         HG_UNROLL
         for (uint32_t column = 0; column < HEAD_DIM / FRAGMENT_EDGE; column++) {
             const uint32_t tile = first * STRIDE + part * FRAGMENT_EDGE * STRIDE + column * FRAGMENT_EDGE;
-            Operand right = load_right_transposed(block.value_place, tile);
-            if (!ALL_SEEN && take_out_extremes<T>(right)) extreme = true;
+            const Operand right = load_right_transposed(block.value_place, tile);
             HG_UNROLL
             for (uint32_t of = 0; of < WAVE_FRAGMENTS; of++) {
                 multiply_add<T>(rows.output[of][column], operands.part[of][part], right);
             }
             if (FEW_REGISTERS || !ALL_SEEN) limit_registers();
         }
-    }
-    if constexpr (!ALL_SEEN) {
-        if (wave_ballot(extreme) == 0) return;
-        HG_UNROLL
-        for (uint32_t of = 0; of < WAVE_FRAGMENTS; of++) add_extremes(weights, of, block.value_stage + first * STRIDE, seen, rows);
     }
 }

@@ -46,6 +46,7 @@ template <typename T>
 HG_DEVICE void sample_row(uint64_t* entries, uint32_t* count, const SamplingScratch& scratch, const T* logits,
                           uint64_t row_stride, uint32_t columns, uint32_t k, const SamplingParameters& sampling,
                           const SamplerOutput& output) {
+    begin_overlapped();
     const LogitRow<T> row = logit_row(logits, row_stride, columns, blockIdx.x);
     Candidates candidates = empty_candidates(entries, count, k);
     const uint32_t flags = offer_logits<T, true>(candidates, row, split_range(row, 1, 0));
@@ -57,6 +58,7 @@ template <typename T>
 HG_DEVICE void sample_part(uint64_t* entries, uint32_t* count, const SamplingScratch& scratch, const T* logits,
                            uint64_t row_stride, uint32_t columns, uint32_t k, uint32_t splits, uint64_t* parts,
                            uint32_t* part_flags) {
+    begin_overlapped();
     const LogitRow<T> row = logit_row(logits, row_stride, columns, blockIdx.x / splits);
     Candidates candidates = empty_candidates(entries, count, k);
     const uint32_t mine = offer_logits<T, true>(candidates, row, split_range(row, splits, blockIdx.x % splits));
@@ -70,6 +72,7 @@ template <typename T>
 HG_DEVICE void sample_merge(uint64_t* entries, uint32_t* count, const SamplingScratch& scratch, uint32_t k,
                             uint32_t splits, const uint64_t* parts, const uint32_t* part_flags,
                             const SamplingParameters& sampling, const SamplerOutput& output) {
+    begin_overlapped();
     Candidates candidates = empty_candidates(entries, count, k);
     offer_composites(candidates, parts + uint64_t(blockIdx.x) * splits * k, splits * k);
     uint32_t flags = 0;

@@ -14,6 +14,9 @@ use super::launch_shape::{LaunchShape, output_role, row_tensor, vector_elements}
 /// Threads of a block on one long row.
 const LONG_ROW_THREADS: u32 = 256;
 
+/// Of LONG_ROW_THREADS, on one multiprocessor: 2,048 threads.
+const BLOCKS_AT_A_TIME: usize = 8;
+
 const CLASSES: &[InputClass] = &[
     InputClass::Normal,
     InputClass::Uniform,
@@ -144,8 +147,8 @@ impl Operation for SwiGlu {
         }
         let vectors = problem.columns / vector_elements(problem.dtype);
         let group = LaunchShape::group_for(vectors, 1, LONG_ROW_THREADS);
-        // Few long rows are cut until every multiprocessor has two blocks, or each thread one vector.
-        let wanted = (2 * device.multiprocessors as usize).div_ceil(problem.rows);
+        // Few long rows are cut until every multiprocessor has as many blocks as it takes at a time, or each thread one vector.
+        let wanted = (BLOCKS_AT_A_TIME * device.multiprocessors as usize).div_ceil(problem.rows);
         let blocks_per_row = match group {
             ..=32 => 1,
             _ => vectors.div_ceil(group as usize).min(wanted) as u32,

@@ -70,7 +70,8 @@ impl Shape {
 
     fn one_pass(self, k: usize) -> LaunchPlan {
         let arguments = [&self.logits[..], &[PlanArgument::U32(k as u32)], &self.sampling(), &self.outputs].concat();
-        LaunchPlan::of_launches(0, vec![launch(MODULE, self.function("row"), self.rows, arguments)])
+        let row = launch(MODULE, self.function("row"), self.rows, arguments);
+        LaunchPlan::of_launches(0, vec![row]).overlapping()
     }
 
     fn split_pass(self, k: usize) -> LaunchPlan {
@@ -85,7 +86,7 @@ impl Shape {
             launch(MODULE, self.function("part"), blocks, part),
             launch(MODULE, self.function("merge"), self.rows, merge),
         ];
-        LaunchPlan::of_launches(workspace.bytes, launches)
+        LaunchPlan::of_launches(workspace.bytes, launches).overlapping()
     }
 
     fn general(self, filters: &Filters, levels: u32) -> LaunchPlan {

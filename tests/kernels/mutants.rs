@@ -71,7 +71,7 @@ const MUTANTS: &[Mutant] = &[
     Mutant {
         mistake: "k off by one",
         file: "include/candidates.h",
-        replacements: &[("return {entries, count, keep, 0};", "return {entries, count, keep + 1, 0};")],
+        replacements: &[("return {entries, count, keep, 0, 0};", "return {entries, count, keep + 1, 0, 0};")],
         case: "top_k_sampling/f32/8x1000/k=40/normal",
         wave: "32",
         expects: "wrong detail: ",

@@ -127,8 +127,8 @@ pub const MUTANTS: &[Mutant] = &[
     },
     Mutant {
         mistake: "NaN of a key that a row does not see reaches it through a weight of zero",
-        file: "include/prefill_fragments.h",
-        replacements: &[("if (!ALL_SEEN && take_out_extremes<T>(right)) extreme = true;", "")],
+        file: "attention/attention_prefill_fragments.hip",
+        replacements: &[("if (holds_extremes(rows)) atomic_max(found, 1u);", "")],
         case: "attention_prefill/bf16/67x64/heads=2,kv_heads=1/nan_last",
         wave: "64",
         expects: "wrong y: ",
