@@ -72,7 +72,8 @@ fn broken_kernels(folder: &Path, file: &str, right: &str, wrong: &str) {
 fn a_wrong_kernel_fails_with_the_worst_element_and_the_line_that_reproduces_it() {
     let folder = tempfile::tempdir().unwrap();
     let kernels = folder.path().join("kernels");
-    broken_kernels(&kernels, "mlp/rms_norm.hip", "divide(sum, float(columns))", "divide(sum, float(columns + 1))");
+    let (right, wrong) = ("reciprocal_root(sum, columns,", "reciprocal_root(sum, columns + 1,");
+    broken_kernels(&kernels, "mlp/rms_norm.hip", right, wrong);
     let kernels = kernels.to_str().unwrap();
     let junit = folder.path().join("verdicts.xml");
     let arguments = ["--kernels", kernels, "--minimise", "--jobs", "1", "--junit", junit.to_str().unwrap()];
