@@ -28,9 +28,9 @@ struct PairPlace {
     uint32_t head, first, second;
     bool turns;
 
-    HG_MEMBER PairPlace(uint64_t pair, const QkvShape& shape) {
-        const uint32_t of_head = uint32_t(pair % (shape.head_dim / 2)), pairs = shape.rotary / 2;
-        head = uint32_t(pair / (shape.head_dim / 2));
+    HG_MEMBER PairPlace(uint32_t pair, const QkvShape& shape) {
+        const uint32_t of_head = pair % (shape.head_dim / 2), pairs = shape.rotary / 2;
+        head = pair / (shape.head_dim / 2);
         turns = of_head < pairs && head < shape.heads + shape.kv_heads;
         const bool halves = turns && !shape.interleaved;
         first = halves ? of_head : 2 * of_head;
@@ -65,9 +65,9 @@ HG_DEVICE void fused_qkv(const NormalisedVector<T>& vector, const T* weights, co
         position = positions[0];
         sequence = sequences[0];
     };
-    const uint64_t pairs = uint64_t(shape.heads + 2 * shape.kv_heads) * (shape.head_dim / 2);
-    for (uint64_t first = share.first_row(); first < pairs; first += share.row_step()) {
-        const uint64_t row = first + share.row();
+    const uint32_t pairs = (shape.heads + 2 * shape.kv_heads) * (shape.head_dim / 2);
+    for (uint32_t first = uint32_t(share.first_row()); first < pairs; first += uint32_t(share.row_step())) {
+        const uint32_t row = first + share.row();
         // Waves past the last pair take part in the barriers with a pair that exists.
         const PairPlace pair(row < pairs ? row : pairs - 1, shape);
         const float frequency = pair.turns ? frequencies[shape.interleaved ? pair.first / 2 : pair.first] : 0.0f;

@@ -51,9 +51,11 @@ template <typename T, typename Scale, typename Ready>
 HG_DEVICE void part_of_pair(const RowPair<T>& rows, const NormalisedVector<T>& vector, const Scale& scale,
                             const WaveShare& share, float (&sums)[PAIR_SUMS], Ready ready) {
     constexpr uint32_t COUNT = Vector16<T>::COUNT;
-    const uint32_t lane = lane_index(), lanes = wave_size(), vectors = vector.columns / COUNT;
+    const uint32_t lane = lane_index(), lanes = wave_size();
+    // Where something is not aligned, which no engine has, single elements are right, if slow.
     const bool aligned = (misalignment(rows.first) | misalignment(rows.second) | misalignment(vector.x) |
                           misalignment(vector.gain)) == 0;
+    const uint32_t vectors = aligned ? vector.columns / COUNT : 0;
     const uint32_t stop = share.begin(vectors, share.part() + 1);
     sums[0] = sums[1] = sums[2] = 0.0f;
     for (uint32_t start = share.begin(vectors, share.part()); start < stop; start += PAIR_UNROLL * lanes) {
@@ -63,9 +65,9 @@ HG_DEVICE void part_of_pair(const RowPair<T>& rows, const NormalisedVector<T>& v
             const uint32_t index = start + j * lanes + lane, column = index * COUNT;
             first[j] = second[j] = gain[j] = Vector16<T>{{0, 0, 0, 0}};
             if (index < stop) {
-                first[j] = load_vector_or_elements(rows.first + column, aligned);
-                second[j] = load_vector_or_elements(rows.second + column, aligned);
-                gain[j] = load_vector_or_elements(vector.gain + column, aligned);
+                first[j] = load_vector(rows.first + column);
+                second[j] = load_vector(rows.second + column);
+                gain[j] = load_vector(vector.gain + column);
             }
         }
         ready();
@@ -73,7 +75,7 @@ HG_DEVICE void part_of_pair(const RowPair<T>& rows, const NormalisedVector<T>& v
         for (uint32_t j = 0; j < PAIR_UNROLL; j++) {
             const uint32_t index = start + j * lanes + lane;
             x[j] = Vector16<T>{{0, 0, 0, 0}};
-            if (index < stop) x[j] = load_vector_or_elements(vector.x + index * COUNT, aligned);
+            if (index < stop) x[j] = load_vector(vector.x + index * COUNT);
         }
         HG_UNROLL
         for (uint32_t j = 0; j < PAIR_UNROLL; j++) {

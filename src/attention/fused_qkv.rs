@@ -36,6 +36,9 @@ const PARAMETERS: &[ParameterSpec] = &[
     },
 ];
 
+/// Kernels count pairs of them in 32 bits, and steps of the grid beyond.
+const MOST_PROJECTED: usize = 1 << 30;
+
 /// Of the vector; weights, gain and bias are ordinary numbers. In NanFirst the token's sequence lies outside the cache, in
 /// NanLast its position, and the vector has no NaN in either.
 const CLASSES: &[InputClass] = &[
@@ -140,6 +143,15 @@ impl Operation for FusedQkv {
         if rows != 1 || !columns.is_multiple_of(2) {
             let rule = "one row, the token, and heads with an even number of elements (the columns)".to_string();
             return Err(ContractError::Shape { operation: self.name(), rows, columns, rule });
+        }
+        let heads = Heads::of(problem);
+        if (heads.query + 2 * heads.kv) * heads.dim > MOST_PROJECTED {
+            return Err(ContractError::OutOfRange {
+                operation: self.name(),
+                parameter: "heads".to_string(),
+                value: heads.query.to_string(),
+                rule: format!("at most {MOST_PROJECTED} elements of queries, keys and values together"),
+            });
         }
         if layout.in_place {
             let (layout, rule) = ("in_place".to_string(), "every row of weights meets the whole vector".to_string());
