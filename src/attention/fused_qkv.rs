@@ -3,7 +3,7 @@
 use rayon::prelude::*;
 
 use crate::backend::{DeviceInfo, KernelId};
-use crate::matrix::{Bounded, NormalisedVector, WaveShare};
+use crate::matrix::{Bounded, EPSILON, NormalisedVector, WaveShare};
 use crate::operation::{
     ContractError, Cost, ElementGate, InputClass, LaunchPlan, NumericOutput, NumericReference, Operation,
     ParameterKind, ParameterSpec, ParameterValue, PlanArgument, PlannedLaunch, Problem, Reference, TensorRole,
@@ -22,12 +22,7 @@ const PARAMETERS: &[ParameterSpec] = &[
     INTERLEAVED,
     count("sequences", 1, 1 << 20, 2, "sequences in the cache"),
     count("capacity", 1, 1 << 30, 64, "positions of each sequence in the cache"),
-    ParameterSpec {
-        name: "eps",
-        kind: ParameterKind::Float { least: 0.0, most: 1.0 },
-        default: ParameterValue::Float(1e-5),
-        summary: "added to the mean square under the root; rounded to f32",
-    },
+    EPSILON,
     ParameterSpec {
         name: "bias",
         kind: ParameterKind::Flag,

@@ -15,7 +15,7 @@ mod wave_share;
 pub use add_bias::AddBias;
 pub use dequantise::Dequantise;
 pub use fragment::MatrixFragment;
-pub use normalised_vector::{Bounded, NormalisedVector};
+pub use normalised_vector::{Bounded, EPSILON, NormalisedVector};
 pub use product::MatrixProduct;
 pub use vector::MatrixVector;
 pub use vendor_product::VendorMatrixProduct;

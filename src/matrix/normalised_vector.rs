@@ -1,6 +1,16 @@
 //! Products with an RMS-normalised vector in f64, with the bound on an f32 computation that normalises afterwards.
 
+use crate::operation::{ParameterKind, ParameterSpec, ParameterValue};
+
 use super::rounding::{Dot, UNIT};
+
+/// What RMSNorm adds to the mean square under its root.
+pub const EPSILON: ParameterSpec = ParameterSpec {
+    name: "eps",
+    kind: ParameterKind::Float { least: 0.0, most: 1.0 },
+    default: ParameterValue::Float(1e-5),
+    summary: "added to the mean square under the root; rounded to f32",
+};
 
 /// Below this mean, or above what f32 holds, kernels scale the vector by a power of two: `needs_scaling` of
 /// `kernels/include/rms_scale.h`.

@@ -3,22 +3,16 @@
 use rayon::prelude::*;
 
 use crate::backend::{DeviceInfo, KernelId};
-use crate::matrix::{Bounded, NormalisedVector, WaveShare};
+use crate::matrix::{Bounded, EPSILON, NormalisedVector, WaveShare};
 use crate::operation::{
     ContractError, Cost, ElementGate, InputClass, InputGenerator, LaunchPlan, NumericOutput, NumericReference,
-    Operation, ParameterKind, ParameterSpec, ParameterValue, PlanArgument, PlannedLaunch, Problem, Reference,
-    TensorRole, TensorSpec,
+    Operation, ParameterSpec, PlanArgument, PlannedLaunch, Problem, Reference, TensorRole, TensorSpec,
 };
 use crate::tensor::HostTensor;
 
 use super::swiglu::swiglu;
 
-const PARAMETERS: &[ParameterSpec] = &[ParameterSpec {
-    name: "eps",
-    kind: ParameterKind::Float { least: 0.0, most: 1.0 },
-    default: ParameterValue::Float(1e-5),
-    summary: "added to the mean square under the root; rounded to f32",
-}];
+const PARAMETERS: &[ParameterSpec] = &[EPSILON];
 
 /// Of the vector; weights and gain are ordinary numbers.
 const CLASSES: &[InputClass] = &[

@@ -3,21 +3,16 @@
 use rayon::prelude::*;
 
 use crate::backend::{DeviceInfo, KernelId, LaunchDimensions};
+use crate::matrix::EPSILON;
 use crate::operation::{
     ContractError, Cost, ElementGate, InputClass, InputGenerator, LaunchPlan, NumericOutput, NumericReference,
-    Operation, ParameterKind, ParameterSpec, ParameterValue, PlanArgument, PlannedLaunch, Problem, Reference,
-    TensorRole, TensorSpec,
+    Operation, ParameterSpec, PlanArgument, PlannedLaunch, Problem, Reference, TensorRole, TensorSpec,
 };
 use crate::tensor::{DType, HostTensor};
 
 use super::launch_shape::{LaunchShape, most_threads, output_role, row_tensor, vector_elements};
 
-const PARAMETERS: &[ParameterSpec] = &[ParameterSpec {
-    name: "eps",
-    kind: ParameterKind::Float { least: 0.0, most: 1.0 },
-    default: ParameterValue::Float(1e-5),
-    summary: "added to the mean square under the root; rounded to f32",
-}];
+const PARAMETERS: &[ParameterSpec] = &[EPSILON];
 
 const CLASSES: &[InputClass] = &[
     InputClass::Normal,
