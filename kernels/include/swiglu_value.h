@@ -3,9 +3,10 @@
 
 #include "elementary.h"
 
-// gate * sigmoid(gate) * up, from one exponential of -|gate| whatever gate's sign: sigmoid(g) is 1 / (1 + e^-g), or
-// e^g / (1 + e^g) below zero. There the exponential keeps its own exponent until the end, so that a tiny e^gate
-// times a large `up` keeps all its digits; results are right down to the subnormals.
+// gate * sigmoid(gate) * up, by sigmoid(g) = 1 / (1 + e^-g) as long as e^-g and the quotient are normal numbers. Beyond, from
+// one exponential of -|gate| whatever gate's sign: sigmoid(g) is 1 / (1 + e^-g), or e^g / (1 + e^g) below zero, where the
+// exponential keeps its own exponent until the end, so that a tiny e^gate times a large `up` keeps all its digits; results are
+// right down to the subnormals.
 HG_DEVICE float swiglu_value(float gate, float up) {
     const float infinity = bits_float(0x7F800000u);
     const bool negative = gate < 0.0f;

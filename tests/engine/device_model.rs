@@ -2,10 +2,11 @@
 //! containers, every storage type, every compute type. On the emulator, or on the device that `HIPGAUGE_TEST_DEVICE` names.
 
 use std::sync::Arc;
+use std::sync::atomic::Ordering;
 
 use assert_cmd::Command;
 use hipgauge::backend::Device;
-use hipgauge::engine::device_model::{DeviceModel, DeviceModelError, Settings};
+use hipgauge::engine::device_model::{DeviceModel, DeviceModelError, ProductChoice, Settings};
 use hipgauge::engine::host_model::HostModel;
 use hipgauge::engine::model_file::{
     LayerWeights, ModelConfig, ModelFile, ModelWeights, StoredTensor, TensorType, dequantize,
@@ -196,11 +197,18 @@ fn a_prompt_in_pieces_is_the_prompt() {
 fn a_vendors_products_give_the_same_as_our_own() {
     let (device, expected) = (device(), Expected::open());
     let tokens = expected.words("tokens");
-    let library = Arc::new(HostLibrary(device.clone()));
-    let with_library: Arc<dyn Device> = Arc::new(CountingDevice::with_library(device, library));
-    for name in ["qwen2", "qwen3", "llama-q4_k.gguf"] {
-        let mut model = model(&with_library, name, &Settings { most_rows: 22, ..room(2, tokens.len() + 8) });
-        assert_eq!(model.describe().matrix_library, "stand-in 1.0");
+    let library = Arc::new(HostLibrary::new(device.clone()));
+    let with_library: Arc<dyn Device> = Arc::new(CountingDevice::with_library(device, library.clone()));
+    let choices = [ProductChoice::Ranked, ProductChoice::Timed];
+    for (name, products) in
+        ["qwen2", "qwen3", "llama-q4_k.gguf"].into_iter().flat_map(|name| choices.map(|choice| (name, choice)))
+    {
+        let settings = Settings { most_rows: 22, products, ..room(2, tokens.len() + 8) };
+        let before = library.timed.load(Ordering::Relaxed);
+        let mut model = model(&with_library, name, &settings);
+        let timed = products == ProductChoice::Timed;
+        let suffix = if timed { " (warmed shapes: algorithms by time)" } else { "" };
+        assert_eq!(model.describe().matrix_library, format!("stand-in 1.0{suffix}"));
         let nmse = worst_nmse(&model.logits(&tokens).expect("logits"), &expected.logits(name), 96);
         assert!(nmse <= MOST_NMSE[0].1, "{name}: {nmse:e}");
         let mut steps = vec![model.prefill(&[&tokens, &tokens]).expect("tokens").tokens];
@@ -209,6 +217,7 @@ fn a_vendors_products_give_the_same_as_our_own() {
         for (step, tokens) in steps.iter().enumerate() {
             assert_eq!(tokens[..], [greedy[step]; 2], "{name}, step {step}");
         }
+        assert_eq!(library.timed.load(Ordering::Relaxed) > before, timed, "{name}, {products:?}");
     }
 }
 
