@@ -8,7 +8,7 @@
 // so everything that a thread waits for is asked for in batches: loads, exchanges between lanes, exchanges in the block.
 //
 // Split-K ("Flash-Decoding for long-context inference", Dao, Haziza, Massa, Sizov, 2023): blocks share the positions of a
-// head, and attention_combine adds their parts. How many there are is decided here from the sequence's own length, because
+// head, and the last of them adds their parts. How many there are is decided here from the sequence's own length, because
 // the launch may be a recorded one; see decode_splits.h. With 8 heads of keys and values of 64 elements in bf16, 2048 positions are
 // 4 MiB in 256 blocks of two steps (16 KiB) each, about two for every multiprocessor of an H100; 8192 positions are 16 MiB
 // in 512 blocks of four steps.
@@ -21,7 +21,9 @@
 // at or beyond the length are never read.
 //
 // All sums have an order of their own, given by the length, the splits launched and the wave size: results repeat bit for bit.
+#include "decode_parts.h"
 #include "decode_splits.h"
+#include "last_block.h"
 #include "online_softmax.h"
 #include "row_chunk.h"
 
@@ -187,6 +189,8 @@ struct DecodeScratch {
     Floats4* fours;
     float* largest;
     float* sums;
+    // Whether this block adds the parts.
+    uint32_t* last;
 };
 
 // Queries of the block's heads times scale, zero where there is no head and beyond head_dim. Of every head the first four
@@ -256,7 +260,7 @@ HG_DEVICE void add_rows(Running<HEADS>& running, const DecodeShape& shape, const
 // blockIdx.y is the split, so that the splits with work are launched before those without.
 template <uint32_t HEADS, typename T>
 HG_DEVICE void attention_decode(const T* q, const T* k_cache, const T* v_cache, const uint32_t* lengths, T* y,
-                                float* parts, const DecodeShape& shape, const DecodeScratch& scratch) {
+                                float* parts, uint32_t* counters, const DecodeShape& shape, const DecodeScratch& scratch) {
     begin_overlapped();
     const uint32_t group = shape.heads / shape.kv_heads, tiles = (group + HEADS - 1) / HEADS;
     const uint32_t tile = blockIdx.x % tiles, kv_head = blockIdx.x / tiles % shape.kv_heads, split = blockIdx.y;
@@ -286,101 +290,27 @@ HG_DEVICE void attention_decode(const T* q, const T* k_cache, const T* v_cache, 
                                  shape.k_stride, shape.v_stride, threadIdx.x >> bits, DECODE_THREADS >> bits,
                                  column < shape.head_dim, aligned};
     attend(place, share, split * share.positions, scratch.fours, pairs, running);
+    T* const output = y + int64_t(sequence) * shape.y_stride + first_head * shape.head_dim;
     add_rows(running, shape, pairs, scratch, [&](uint32_t head, uint32_t column, float total, float largest, float sum) {
         if (head >= present) return;
         if (share.used == 1) {
-            y[int64_t(sequence) * shape.y_stride + (first_head + head) * shape.head_dim + column] =
-                from_float<T>(divide(total, sum));
+            output[head * shape.head_dim + column] = from_float<T>(divide(total, sum));
             return;
         }
         float* part = parts + part_offset(shape, sequence, first_head + head, split);
         part[column] = total;
         if (column < 4) part[shape.head_dim + column] = column == 0 ? largest : column == 1 ? sum : 0.0f;
     });
-}
-
-constexpr uint32_t COMBINE_THREADS = 128;
-// Parts whose rows a thread asks for at once.
-constexpr uint32_t PARTS_AT_ONCE = 8;
-// Parts that a lane has of one query head, where a wave is 32.
-constexpr uint32_t PARTS_PER_LANE = MOST_SPLITS / 32;
-
-// Four columns of a head's parts, one in `groups`.
-struct PartColumns {
-    const float* first;
-    uint32_t stride, used, groups;
-    bool in_row;
-
-    HG_MEMBER void load(uint32_t base, Floats4 (&rows)[PARTS_AT_ONCE]) const {
-        HG_UNROLL
-        for (uint32_t j = 0; j < PARTS_AT_ONCE; j++) {
-            const uint32_t part = base + j * groups;
-            rows[j] = {0.0f, 0.0f, 0.0f, 0.0f};
-            if (part < used && in_row) rows[j] = *reinterpret_cast<const Floats4*>(first + part * stride);
-        }
-    }
-};
-
-// Adds the parts of one query head; one block each. Every wave finds the largest score and the sum for itself, a lane for
-// each part; the factors of the first wave then serve all. A row is 4 columns a thread, and groups of 16, 32 or 64 threads
-// take the parts by turns. Reads (head_dim + 4) * 4 bytes per part, once, but for the two words that every wave reads.
-template <typename T>
-HG_DEVICE void attention_combine(const uint32_t* lengths, const float* parts, T* y, const DecodeShape& shape,
-                                 float* factors, Floats4* totals) {
-    begin_overlapped();
-    const uint32_t head = blockIdx.x % shape.heads, dim = shape.head_dim;
-    const uint64_t sequence = blockIdx.x / shape.heads;
-    const uint32_t used = share_of(lengths, sequence, shape).used;
-    if (used == 1) return;
-    const uint32_t bits = lane_bits(dim) + 1, column = (threadIdx.x & ((1u << bits) - 1)) * 4;
-    const uint32_t group = threadIdx.x >> bits, groups = COMBINE_THREADS >> bits, stride = part_floats(shape);
-    const float* first = parts + part_offset(shape, sequence, head, 0);
-    const PartColumns columns = {first + column, stride, used, groups, column < dim};
-    Floats4 rows[PARTS_AT_ONCE];
-    columns.load(group, rows);
-
-    float part_largest[PARTS_PER_LANE], part_sum[PARTS_PER_LANE], largest = negative_infinity(), sum = 0.0f;
-    HG_UNROLL
-    for (uint32_t k = 0; k < PARTS_PER_LANE; k++) {
-        const uint32_t part = lane_index() + k * wave_size();
-        part_largest[k] = part < used ? first[part * stride + dim] : negative_infinity();
-        part_sum[k] = part < used ? first[part * stride + dim + 1] : 0.0f;
-        largest = Maximum::combine(largest, part_largest[k]);
-    }
-    largest = wave_reduce_maximum(largest);
-    HG_UNROLL
-    for (uint32_t k = 0; k < PARTS_PER_LANE; k++) {
-        const uint32_t part = lane_index() + k * wave_size();
-        const float factor = exp_float(part_largest[k] - exponent_base(largest));
-        if (threadIdx.x < wave_size() && part < used) factors[part] = factor;
-        sum = fused_multiply_add(factor, part_sum[k], sum);
-    }
-    sum = wave_reduce_sum(sum);
-    __syncthreads();
-
-    Floats4 total = {0.0f, 0.0f, 0.0f, 0.0f};
-    for (uint32_t base = group; base < used; base += groups * PARTS_AT_ONCE) {
-        if (base != group) columns.load(base, rows);
-        HG_UNROLL
-        for (uint32_t j = 0; j < PARTS_AT_ONCE; j++) {
-            const uint32_t part = base + j * groups;
-            const float factor = part < used ? factors[part] : 0.0f;
-            total = {fused_multiply_add(factor, rows[j].x, total.x), fused_multiply_add(factor, rows[j].y, total.y),
-                     fused_multiply_add(factor, rows[j].z, total.z), fused_multiply_add(factor, rows[j].w, total.w)};
-        }
-    }
-    totals[threadIdx.x] = total;
-    __syncthreads();
-    const float* elements = reinterpret_cast<const float*>(totals);
-    for (uint32_t column = threadIdx.x; column < dim; column += COMBINE_THREADS) {
-        float element = 0.0f;
-        for (uint32_t i = 0; i < groups; i++) element += elements[(i << (bits + 2)) + column];
-        y[int64_t(sequence) * shape.y_stride + head * dim + column] = from_float<T>(divide(element, sum));
+    if (share.used == 1 || !is_last_block(counters + blockIdx.x, share.used, scratch.last)) return;
+    for (uint32_t head = threadIdx.x / wave_size(); head < present; head += DECODE_THREADS / wave_size()) {
+        add_parts(parts + part_offset(shape, sequence, first_head + head, 0), share.used, shape,
+                  [&](uint32_t column, float element) { output[head * shape.head_dim + column] = from_float<T>(element); });
     }
 }
 
 #define DECODE_PARAMETERS(T)                                                                                           \
-    (const T* q, const T* k_cache, const T* v_cache, const uint32_t* lengths, T* y, float* parts, uint32_t heads,      \
+    (const T* q, const T* k_cache, const T* v_cache, const uint32_t* lengths, T* y, float* parts, uint32_t* counters, \
+     uint32_t heads,                                                                                                   \
      uint32_t kv_heads, uint32_t head_dim, uint32_t capacity, uint32_t splits, float scale, int64_t q_stride,          \
      int64_t k_stride, int64_t v_stride, int64_t y_stride)
 #define DECODE_SHAPE {heads, kv_heads, head_dim, capacity, splits, scale, q_stride, k_stride, v_stride, y_stride}
@@ -388,24 +318,12 @@ HG_DEVICE void attention_combine(const uint32_t* lengths, const float* parts, T*
     HG_SHARED(Floats4, fours, HEADS * 2 * DECODE_THREADS);                                                             \
     HG_SHARED(float, largest, HEADS * MOST_WAVES);                                                                     \
     HG_SHARED(float, sums, HEADS * MOST_WAVES);                                                                        \
-    attention_decode<HEADS>(q, k_cache, v_cache, lengths, y, parts, DECODE_SHAPE, {fours, largest, sums})
+    HG_SHARED(uint32_t, last, 1);                                                                                      \
+    attention_decode<HEADS>(q, k_cache, v_cache, lengths, y, parts, counters, DECODE_SHAPE, {fours, largest, sums, last})
 
-HG_KERNEL(attention_decode_f32_1, 128, DECODE_PARAMETERS(float)) { DECODE_BODY(1); }
-HG_KERNEL(attention_decode_f32_4, 128, DECODE_PARAMETERS(float)) { DECODE_BODY(4); }
-HG_KERNEL(attention_decode_f16_1, 128, DECODE_PARAMETERS(f16)) { DECODE_BODY(1); }
-HG_KERNEL(attention_decode_f16_4, 128, DECODE_PARAMETERS(f16)) { DECODE_BODY(4); }
-HG_KERNEL(attention_decode_bf16_1, 128, DECODE_PARAMETERS(bf16)) { DECODE_BODY(1); }
-HG_KERNEL(attention_decode_bf16_4, 128, DECODE_PARAMETERS(bf16)) { DECODE_BODY(4); }
-
-#define COMBINE_BODY                                                                                                   \
-    HG_SHARED(float, factors, MOST_SPLITS);                                                                            \
-    HG_SHARED(Floats4, totals, COMBINE_THREADS);                                                                       \
-    attention_combine(lengths, parts, y, DECODE_SHAPE, factors, totals)
-#define COMBINE_PARAMETERS(T)                                                                                          \
-    (const uint32_t* lengths, T* y, const float* parts, uint32_t heads, uint32_t kv_heads, uint32_t head_dim,          \
-     uint32_t capacity, uint32_t splits, float scale, int64_t q_stride, int64_t k_stride, int64_t v_stride,            \
-     int64_t y_stride)
-
-HG_KERNEL(attention_combine_f32, 128, COMBINE_PARAMETERS(float)) { COMBINE_BODY; }
-HG_KERNEL(attention_combine_f16, 128, COMBINE_PARAMETERS(f16)) { COMBINE_BODY; }
-HG_KERNEL(attention_combine_bf16, 128, COMBINE_PARAMETERS(bf16)) { COMBINE_BODY; }
+HG_KERNEL(attention_decode_f32_heads1, 128, DECODE_PARAMETERS(float)) { DECODE_BODY(1); }
+HG_KERNEL(attention_decode_f32_heads4, 128, DECODE_PARAMETERS(float)) { DECODE_BODY(4); }
+HG_KERNEL(attention_decode_f16_heads1, 128, DECODE_PARAMETERS(f16)) { DECODE_BODY(1); }
+HG_KERNEL(attention_decode_f16_heads4, 128, DECODE_PARAMETERS(f16)) { DECODE_BODY(4); }
+HG_KERNEL(attention_decode_bf16_heads1, 128, DECODE_PARAMETERS(bf16)) { DECODE_BODY(1); }
+HG_KERNEL(attention_decode_bf16_heads4, 128, DECODE_PARAMETERS(bf16)) { DECODE_BODY(4); }

@@ -31,9 +31,6 @@ const LEAST_STEPS: usize = 2;
 
 const MOST_SPLITS: usize = 64;
 
-/// Threads of a block that adds the parts of a head.
-const COMBINE_THREADS: u32 = 128;
-
 /// Floats of a part beside its elements: the largest score, the sum, and two that bring the next part to 16 bytes.
 const PART_FLOATS: usize = 4;
 
@@ -170,34 +167,34 @@ impl Operation for AttentionDecode {
         }
         let splits = splits(device, problem);
         let (per_block, tiles) = head_tiles(heads);
-        let parts = if splits == 1 { PlanArgument::Null } else { PlanArgument::Workspace(0) };
+        let (parts, counters) = match splits {
+            1 => (PlanArgument::Null, PlanArgument::Null),
+            _ => (PlanArgument::Workspace(0), PlanArgument::Counters),
+        };
+        let tiles = rows * heads.kv * tiles;
         let sizes = [heads.query, heads.kv, heads.dim, number(problem, "capacity"), splits];
         let mut scalars: Vec<_> = sizes.map(|size| PlanArgument::U32(size as u32)).into();
         scalars.push(PlanArgument::F32(scale(problem)));
         let specs = self.tensors(problem);
         let strided = (0..specs.len()).filter(|slot| specs[*slot].dtype != DType::U32);
         scalars.extend(strided.map(PlanArgument::RowStride));
-        let launch = |function: String, grid: [usize; 2], threads: u32, pointers: &[PlanArgument]| PlannedLaunch {
-            kernel: KernelId::new("attention/attention_decode", function),
+        let mut arguments: Vec<_> = (0..specs.len()).map(PlanArgument::Tensor).collect();
+        arguments.extend([parts, counters]);
+        arguments.extend(scalars);
+        let launch = PlannedLaunch {
+            kernel: KernelId::new("attention/attention_decode", format!("attention_decode_{dtype}_heads{per_block}")),
             dimensions: LaunchDimensions {
-                grid: [grid[0] as u32, grid[1] as u32, 1],
-                block: [threads, 1, 1],
+                grid: [tiles as u32, splits as u32, 1],
+                block: [THREADS as u32, 1, 1],
                 dynamic_shared_bytes: 0,
             },
-            arguments: [pointers, &scalars].concat(),
+            arguments,
         };
-        let tensor = PlanArgument::Tensor;
-        let pointers = [tensor(0), tensor(1), tensor(2), tensor(3), tensor(4), parts];
-        let name = format!("attention_decode_{dtype}_{per_block}");
-        let mut launches = vec![launch(name, [rows * heads.kv * tiles, splits], THREADS as u32, &pointers)];
-        if splits == 1 {
-            return Ok(LaunchPlan::of_launches(0, launches).overlapping());
-        }
-        let pointers = [tensor(3), tensor(4), parts];
-        let name = format!("attention_combine_{dtype}");
-        launches.push(launch(name, [rows * heads.query, 1], COMBINE_THREADS, &pointers));
-        let workspace_bytes = rows * heads.query * splits * (heads.dim + PART_FLOATS) * DType::F32.size();
-        Ok(LaunchPlan::of_launches(workspace_bytes, launches).overlapping())
+        let (workspace_bytes, counters) = match splits {
+            1 => (0, 0),
+            _ => (rows * heads.query * splits * (heads.dim + PART_FLOATS) * DType::F32.size(), tiles),
+        };
+        Ok(LaunchPlan::of_launches(workspace_bytes, vec![launch]).with_counters(counters).overlapping())
     }
 
     fn cost(&self, problem: &Problem) -> Cost {

@@ -12,6 +12,7 @@ pub(super) trait Memory {
     /// In elements.
     fn row_stride(&self, slot: usize) -> usize;
     fn workspace(&self) -> Option<&Buffer>;
+    fn counters(&self) -> Option<&Buffer>;
     /// Whether nothing that is enqueued writes the tensor in that slot.
     fn is_constant(&self, _slot: usize) -> bool {
         false
@@ -56,18 +57,21 @@ fn bind(argument: PlanArgument, memory: &dyn Memory) -> Result<Argument<'_>, Bac
             }
         }
         PlanArgument::RowStride(slot) => Argument::I64(memory.row_stride(slot) as i64),
-        PlanArgument::Workspace(offset) => {
-            let buffer = memory.workspace().ok_or_else(|| BackendError::InvalidUse {
-                call: "LaunchPlan",
-                problem: "a launch names the workspace of a plan without one".to_string(),
-            })?;
-            Argument::Buffer { buffer, offset }
-        }
+        PlanArgument::Workspace(offset) => Argument::Buffer { buffer: there(memory.workspace(), "workspace")?, offset },
+        PlanArgument::Counters => Argument::Buffer { buffer: there(memory.counters(), "counters")?, offset: 0 },
         PlanArgument::Null => Argument::Null,
         PlanArgument::U32(value) => Argument::U32(value),
         PlanArgument::I32(value) => Argument::I32(value),
         PlanArgument::U64(value) => Argument::U64(value),
         PlanArgument::I64(value) => Argument::I64(value),
         PlanArgument::F32(value) => Argument::F32(value),
+    })
+}
+
+/// Memory that a launch names.
+fn there<'a>(buffer: Option<&'a Buffer>, name: &str) -> Result<&'a Buffer, BackendError> {
+    buffer.ok_or_else(|| BackendError::InvalidUse {
+        call: "LaunchPlan",
+        problem: format!("a launch names the {name} of a plan without any"),
     })
 }

@@ -1,5 +1,6 @@
 //! A problem bound to memory that somebody else owns: how an engine strings operations together.
 
+use std::fmt;
 use std::sync::Arc;
 
 use crate::backend::{BackendError, Buffer, Device, MatrixProductShape};
@@ -7,7 +8,7 @@ use crate::tensor::DType;
 
 use super::bound_memory::{self, Memory};
 use super::bound_step::{BoundLaunch, BoundStep};
-use super::{BindError, Operation, PlanStep, PlannedProduct, Problem, TensorRole, TensorSpec};
+use super::{BindError, LaunchPlan, Operation, PlanStep, PlannedProduct, Problem, TensorRole, TensorSpec};
 
 /// What allocations are aligned to, in bytes.
 const BUFFER_ALIGNMENT: usize = 256;
@@ -46,6 +47,14 @@ impl Place {
     }
 }
 
+/// What plans that run one after the other share: memory for whatever they like, and words that each finds at zero and leaves
+/// at zero.
+#[derive(Clone, Debug)]
+pub struct Scratch {
+    pub workspace: Buffer,
+    pub counters: Buffer,
+}
+
 /// Kernels of one problem, loaded, over borrowed memory. Clones share the kernels.
 #[derive(Clone)]
 pub struct BoundPlan {
@@ -54,19 +63,31 @@ pub struct BoundPlan {
     /// One per tensor.
     places: Vec<Place>,
     strides: Vec<usize>,
-    workspace: Option<Buffer>,
+    scratch: Scratch,
+}
+
+impl Scratch {
+    fn has_room_for(&self, plan: &LaunchPlan) -> bool {
+        plan.workspace_bytes <= self.workspace.bytes() && plan.counters * DType::U32.size() <= self.counters.bytes()
+    }
+}
+
+impl fmt::Display for Scratch {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "a workspace of {} bytes and {} bytes of counters", self.workspace.bytes(), self.counters.bytes())
+    }
 }
 
 impl BoundPlan {
     /// Checks the contract, plans and loads; launches and allocates nothing. `places` are those of inputs and outputs in
     /// slot order, without the outputs that lie over inputs. Fails if a tensor would not lie inside its buffer, or
-    /// `workspace` is smaller than the plan's.
+    /// `scratch` is too small for the plan.
     pub fn new(
         device: &Arc<dyn Device>,
         operation: &dyn Operation,
         problem: &Problem,
         places: &[Place],
-        workspace: Option<&Buffer>,
+        scratch: &Scratch,
     ) -> Result<Self, BindError> {
         operation.check(problem)?;
         let plan = operation.plan(device.info(), problem)?;
@@ -77,9 +98,9 @@ impl BoundPlan {
         for ((spec, place), stride) in specs.iter().zip(&places).zip(&strides) {
             check_room(operation.name(), spec, place, *stride)?;
         }
-        let there = workspace.map_or(0, Buffer::bytes);
-        if there < plan.workspace_bytes {
-            let problem = format!("a workspace of {there} bytes, where the plan needs {}", plan.workspace_bytes);
+        if !scratch.has_room_for(&plan) {
+            let LaunchPlan { workspace_bytes, counters, .. } = plan;
+            let problem = format!("{scratch}, where the plan needs {workspace_bytes} bytes and {counters} counters");
             return Err(misplaced(operation.name(), problem));
         }
         let steps = plan.steps.into_iter().map(|step| match step {
@@ -89,7 +110,7 @@ impl BoundPlan {
             launch => BoundStep::new(&**device, launch, &plan.overlapping),
         });
         let steps = steps.collect::<Result<_, _>>()?;
-        Ok(Self { device: device.clone(), steps, places, strides, workspace: workspace.cloned() })
+        Ok(Self { device: device.clone(), steps, places, strides, scratch: scratch.clone() })
     }
 
     /// Enqueues the plan's steps once. Kernels that wait by themselves may begin while those before them still run.
@@ -103,8 +124,7 @@ impl BoundPlan {
         operation.check(problem)?;
         let plan = operation.plan(self.device.info(), problem)?;
         let different = || misplaced(operation.name(), "scalars of a problem with other kernels".to_string());
-        let workspace = self.workspace.as_ref().map_or(0, Buffer::bytes);
-        if plan.steps.len() != self.steps.len() || plan.workspace_bytes > workspace {
+        if plan.steps.len() != self.steps.len() || !self.scratch.has_room_for(&plan) {
             return Err(different());
         }
         let steps = plan.steps.into_iter().zip(&*self.steps).map(|(planned, bound)| match (planned, bound) {
@@ -141,7 +161,11 @@ impl Memory for BoundPlan {
     }
 
     fn workspace(&self) -> Option<&Buffer> {
-        self.workspace.as_ref()
+        Some(&self.scratch.workspace)
+    }
+
+    fn counters(&self) -> Option<&Buffer> {
+        Some(&self.scratch.counters)
     }
 
     fn is_constant(&self, slot: usize) -> bool {

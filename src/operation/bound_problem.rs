@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use crate::backend::{BackendError, Buffer, Device, Kernel, KernelAttributes};
-use crate::tensor::HostTensor;
+use crate::tensor::{DType, HostTensor};
 
 use super::bound_memory::{self, Memory};
 use super::bound_step::{BoundLaunch, BoundStep};
@@ -48,6 +48,8 @@ pub struct BoundProblem {
     /// One per spec; an in-place output shares its input's buffer.
     pub(super) buffers: Vec<Buffer>,
     pub(super) workspace: Option<Buffer>,
+    /// Shared by everything that is made of this binding: one stream runs it all.
+    pub(super) counters: Option<Buffer>,
     pub(super) steps: Arc<[BoundStep]>,
 }
 
@@ -82,9 +84,13 @@ impl BoundProblem {
             0 => None,
             bytes => Some(device.allocate(bytes, &format!("{owner}.workspace"))?),
         };
+        let counters = match plan.counters {
+            0 => None,
+            words => Some(cleared(&**device, words * DType::U32.size(), &format!("{owner}.counters"))?),
+        };
         let steps = plan.steps.into_iter().map(|step| BoundStep::new(&**device, step, &plan.overlapping));
         let steps = steps.collect::<Result<_, BackendError>>()?;
-        Ok(Self { device: device.clone(), specs, buffers, workspace, steps })
+        Ok(Self { device: device.clone(), specs, buffers, workspace, counters, steps })
     }
 
     pub fn device(&self) -> &Arc<dyn Device> {
@@ -234,7 +240,7 @@ impl BoundProblem {
     /// One sentence each, with the tensor and the offset.
     pub fn stray_writes(&self) -> Result<Vec<String>, BackendError> {
         let mut found = Vec::new();
-        for buffer in self.buffers.iter().chain(&self.workspace) {
+        for buffer in self.buffers.iter().chain(&self.workspace).chain(&self.counters) {
             if let Some(violation) = self.device.check_fences(buffer)? {
                 found.push(format!(
                     "write outside {}: byte {} of a buffer of {} bytes",
@@ -248,6 +254,16 @@ impl BoundProblem {
             }
         }
         Ok(found)
+    }
+
+    /// Looks for a counter that the last launch did not leave at zero, and says so.
+    pub fn uncleared_counter(&self) -> Result<Option<String>, BackendError> {
+        let Some(counters) = &self.counters else { return Ok(None) };
+        let mut bytes = vec![0u8; counters.bytes()];
+        self.device.download(counters, 0, &mut bytes)?;
+        let words = bytes.as_chunks::<4>().0.iter().map(|bytes| u32::from_le_bytes(*bytes));
+        let left = words.enumerate().find(|(_, word)| *word != 0);
+        Ok(left.map(|(index, word)| format!("counter {index} of {} was left at {word}, not 0", counters.label())))
     }
 
     fn stray_padding_write(&self, spec: &TensorSpec, buffer: &Buffer) -> Result<Option<String>, BackendError> {
@@ -294,6 +310,17 @@ impl Memory for BoundProblem {
     fn workspace(&self) -> Option<&Buffer> {
         self.workspace.as_ref()
     }
+
+    fn counters(&self) -> Option<&Buffer> {
+        self.counters.as_ref()
+    }
+}
+
+/// Memory of zeros.
+pub(super) fn cleared(device: &dyn Device, bytes: usize, label: &str) -> Result<Buffer, BackendError> {
+    let buffer = device.allocate(bytes, label)?;
+    device.fill(&buffer, 0, bytes, 0)?;
+    Ok(buffer)
 }
 
 /// Whether rows lie so far apart that they are copied one by one.

@@ -62,6 +62,8 @@ pub enum PlanArgument {
     RowStride(usize),
     /// A byte offset into the plan's workspace.
     Workspace(usize),
+    /// The first of the plan's counters.
+    Counters,
     Null,
     U32(u32),
     I32(i32),
@@ -99,6 +101,8 @@ pub enum PlanStep {
 pub struct LaunchPlan {
     /// Scratch memory; its contents are undefined (poisoned by `verify`) before each run of the plan.
     pub workspace_bytes: usize,
+    /// Words that are zero before each run of the plan, and again after it.
+    pub counters: usize,
     pub steps: Vec<PlanStep>,
     /// Where every kernel waits for those before it by itself, so that an engine may let it begin while they run: the slots
     /// of the tensors that kernels read before they wait. Only where all of these are constant may they overlap.
@@ -108,7 +112,12 @@ pub struct LaunchPlan {
 impl LaunchPlan {
     /// A plan that launches kernels and nothing else.
     pub fn of_launches(workspace_bytes: usize, launches: Vec<PlannedLaunch>) -> Self {
-        Self { workspace_bytes, steps: launches.into_iter().map(PlanStep::Launch).collect(), overlapping: None }
+        Self { workspace_bytes, steps: launches.into_iter().map(PlanStep::Launch).collect(), ..Self::default() }
+    }
+
+    /// With that many words that its kernels find at zero and leave at zero.
+    pub fn with_counters(self, counters: usize) -> Self {
+        Self { counters, ..self }
     }
 
     /// Says that every kernel of the plan calls `wait_for_previous_kernels` before it touches a buffer.

@@ -2,6 +2,7 @@
 
 use crate::backend::{BackendError, Buffer};
 
+use super::bound_problem::cleared;
 use super::{BoundProblem, TensorRole, TensorSpec};
 
 /// Bytes of device memory that a bound problem's tensors take, padding included.
@@ -76,9 +77,11 @@ impl BoundProblem {
         }
         let workspace = self.workspace.as_ref();
         let workspace = workspace.map(|own| self.device.allocate(own.bytes(), own.label())).transpose()?;
+        let counters = self.counters.as_ref();
+        let counters = counters.map(|own| cleared(&*self.device, own.bytes(), own.label())).transpose()?;
         let steps = self.steps.iter().map(|step| step.loaded_again(&*self.device));
         let steps = steps.collect::<Result<_, _>>()?;
-        Ok(Self { steps, ..self.over(buffers, workspace) })
+        Ok(Self { steps, counters, ..self.over(buffers, workspace) })
     }
 
     /// The same launches over the same memory.
@@ -88,7 +91,7 @@ impl BoundProblem {
 
     fn over(&self, buffers: Vec<Buffer>, workspace: Option<Buffer>) -> Self {
         let (device, specs, steps) = (self.device.clone(), self.specs.clone(), self.steps.clone());
-        Self { device, specs, buffers, workspace, steps }
+        Self { device, specs, buffers, workspace, counters: self.counters.clone(), steps }
     }
 
     /// Copies the inputs, as they are on the device, from another binding of the same problem, on the stream.

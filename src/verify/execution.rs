@@ -24,6 +24,7 @@ pub fn execute(device: &Arc<dyn Device>, case: &Case, inputs: &[HostTensor]) -> 
     let bound = BoundProblem::new(device, case.operation, &case.problem)?;
     let outputs = launch(&bound, inputs, DIRT[0])?;
     let mut faults = bound.stray_writes()?;
+    faults.extend(bound.uncleared_counter()?);
     if inputs.iter().map(|input| input.bytes().len()).sum::<usize>() <= LARGEST_COMPARED_INPUT {
         faults.extend(bound.changed_inputs(inputs)?);
     }

@@ -79,7 +79,7 @@ impl<'a> Composer<'a> {
     ) -> Result<(), DeviceModelError> {
         let (bench, layer) = (self.bench, self.layer);
         let problem = shape.problem(operation, self.dtype())?;
-        let work = BoundPlan::new(&bench.device, operation, &problem, places, Some(&bench.memory.workspace))?;
+        let work = BoundPlan::new(&bench.device, operation, &problem, places, &bench.memory.scratch)?;
         self.steps.push(Step { layer, operation: operation.name(), work: Work::Kernels(work) });
         Ok(())
     }

@@ -2,7 +2,7 @@
 
 use crate::backend::{Buffer, Device};
 use crate::engine::model_file::ModelConfig;
-use crate::operation::Place;
+use crate::operation::{Place, Scratch};
 use crate::tensor::DType;
 
 use super::DeviceModelError;
@@ -27,16 +27,18 @@ pub struct Sizes {
     pub logit_rows: usize,
     /// Bytes of the largest workspace of an operation.
     pub workspace: usize,
+    /// The most counters of an operation.
+    pub counters: usize,
     /// Bytes of the largest quantised matrix once it is widened.
     pub widened: usize,
 }
 
 impl Sizes {
-    pub fn new(settings: &Settings, workspace: usize, widened: usize) -> Self {
+    pub fn new(settings: &Settings, (workspace, counters): (usize, usize), widened: usize) -> Self {
         let (sequences, positions) = (settings.capacity.sequences, settings.capacity.positions);
         let rows = settings.most_rows.min(sequences * positions).max(sequences);
         let logit_rows = sequences.max(LOGIT_ROWS.min(rows));
-        Self { dtype: settings.compute, sequences, positions, rows, logit_rows, workspace, widened }
+        Self { dtype: settings.compute, sequences, positions, rows, logit_rows, workspace, counters, widened }
     }
 
     /// Tokens of each of `sequences` prompts that go through the layers together.
@@ -56,7 +58,7 @@ impl Sizes {
     }
 
     /// Bytes of each buffer besides weights and cache, in the order of the fields below.
-    fn buffers(&self, config: &ModelConfig) -> [(&'static str, usize); 14] {
+    fn buffers(&self, config: &ModelConfig) -> [(&'static str, usize); 15] {
         let numbers = |elements: usize| elements * self.dtype.size();
         let (rows, tokens) = (self.rows, self.sequences * self.positions);
         let qkv = config.query_width() + 2 * config.kv_width();
@@ -74,6 +76,7 @@ impl Sizes {
             ("sampler details", DETAIL_WORDS * self.sequences * WORD),
             ("embedding flags", rows * WORD),
             ("workspace", self.workspace),
+            ("counters", self.counters * WORD),
             ("widened weights", self.widened),
         ]
     }
@@ -109,7 +112,7 @@ pub struct DeviceMemory {
     pub tokens: Buffer,
     pub details: Buffer,
     pub flags: Buffer,
-    pub workspace: Buffer,
+    pub scratch: Scratch,
     pub widened: Buffer,
     pub cache: Vec<LayerCache>,
 }
@@ -136,6 +139,7 @@ impl DeviceMemory {
             details,
             flags,
             workspace,
+            counters,
             widened,
         ] = sizes.buffers(config);
         let memory = Self {
@@ -152,12 +156,13 @@ impl DeviceMemory {
             tokens: take(tokens)?,
             details: take(details)?,
             flags: take(flags)?,
-            workspace: take(workspace)?,
+            scratch: Scratch { workspace: take(workspace)?, counters: take(counters)? },
             widened: take(widened)?,
             cache,
         };
         let numbers: Vec<u8> = (0..sizes.sequences as u32).flat_map(u32::to_le_bytes).collect();
         device.upload(&memory.places, 0, &numbers)?;
+        device.fill(&memory.scratch.counters, 0, counters.1, 0)?;
         Ok(memory)
     }
 

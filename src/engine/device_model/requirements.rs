@@ -40,8 +40,8 @@ pub fn sizes(
         let (positions, context_length) = (capacity.positions, config.context_length);
         return Err(DeviceModelError::BeyondContext { positions, context_length });
     }
-    let workspace = workspace(device.info(), config, settings)?;
-    let sizes = Sizes::new(settings, workspace, widened(weights, compute));
+    let scratch = scratch(device.info(), config, settings)?;
+    let sizes = Sizes::new(settings, scratch, widened(weights, compute));
     check_memory(device, config, weights, &sizes)?;
     Ok(sizes)
 }
@@ -62,27 +62,34 @@ fn widened(weights: &ModelWeights<'_>, dtype: DType) -> usize {
     layers.chain([head]).max().unwrap_or(0)
 }
 
-/// Bytes of the largest workspace of an operation, of any number of sequences that there is room for. Refuses shapes that
+/// Bytes of the largest workspace of an operation, and the most counters, of any number of sequences that there is room for. Refuses shapes that
 /// no kernel takes.
-fn workspace(info: &DeviceInfo, config: &ModelConfig, settings: &Settings) -> Result<usize, DeviceModelError> {
+fn scratch(
+    info: &DeviceInfo,
+    config: &ModelConfig,
+    settings: &Settings,
+) -> Result<(usize, usize), DeviceModelError> {
     let (dtype, capacity) = (settings.compute, settings.capacity);
-    let plan = |operation: &dyn Operation, rows, columns, parameters: &[(&'static str, ParameterValue)]| {
+    let mut most = (0, 0);
+    let mut plan = |operation: &dyn Operation, rows, columns, parameters: &[(&'static str, ParameterValue)]| {
         let problem = Shape { parameters, ..Shape::plain(rows, columns) }.problem(operation, dtype)?;
         operation.check(&problem)?;
-        Ok::<_, DeviceModelError>(operation.plan(info, &problem)?.workspace_bytes)
+        let plan = operation.plan(info, &problem)?;
+        most = (most.0.max(plan.workspace_bytes), most.1.max(plan.counters));
+        Ok::<_, DeviceModelError>(())
     };
     let heads = [("heads", whole(config.heads)), ("kv_heads", whole(config.kv_heads))];
     let cache = [heads[0], heads[1], ("capacity", whole(capacity.positions))];
     let places = [cache[0], cache[1], cache[2], ("sequences", whole(capacity.sequences))];
     let rows = settings.most_rows.min(capacity.positions).max(1);
-    let mut most = plan(&AttentionPrefill, rows, config.head_dim, &cache)?;
-    most = most.max(plan(&Rope::INTO_CACHE, 1, config.head_dim, &places)?);
-    most = most.max(plan(&Embedding, 1, config.hidden, &[("vocab", whole(config.vocab))])?);
+    plan(&AttentionPrefill, rows, config.head_dim, &cache)?;
+    plan(&Rope::INTO_CACHE, 1, config.head_dim, &places)?;
+    plan(&Embedding, 1, config.hidden, &[("vocab", whole(config.vocab))])?;
     for sequences in (1..=capacity.sequences.min(MOST_SPLIT)).chain([capacity.sequences]) {
-        most = most.max(plan(&AttentionDecode, sequences, config.head_dim, &cache)?);
+        plan(&AttentionDecode, sequences, config.head_dim, &cache)?;
         for (k, p) in SAMPLERS {
             let parameters = [("k", whole(k)), ("p", ParameterValue::Float(p))];
-            most = most.max(plan(&FUSED_SAMPLER, sequences, config.vocab, &parameters)?);
+            plan(&FUSED_SAMPLER, sequences, config.vocab, &parameters)?;
         }
     }
     Ok(most)

@@ -89,7 +89,7 @@ pub const MUTANTS: &[Mutant] = &[
     },
     Mutant {
         mistake: "parts are added as if all had the same largest score",
-        file: "attention/attention_decode.hip",
+        file: "include/decode_parts.h",
         replacements: &[(
             "exp_float(part_largest[k] - exponent_base(largest))",
             "exp_float(largest - exponent_base(largest))",
@@ -97,6 +97,22 @@ pub const MUTANTS: &[Mutant] = &[
         case: "attention_decode/f32/1x64/heads=4,kv_heads=1,capacity=3000/normal",
         wave: "64",
         expects: "wrong y: ",
+    },
+    Mutant {
+        mistake: "the last of the parts is left out",
+        file: "include/decode_parts.h",
+        replacements: &[("if (part < used && in_row)", "if (part + 1 < used && in_row)")],
+        case: "attention_decode/f32/1x64/heads=4,kv_heads=1,capacity=3000/normal",
+        wave: "32",
+        expects: "wrong y: ",
+    },
+    Mutant {
+        mistake: "the last block leaves its counter as it is",
+        file: "include/last_block.h",
+        replacements: &[("if (last) *counter = 0;", "if (last) *counter = count;")],
+        case: "attention_decode/f32/1x64/heads=4,kv_heads=1,capacity=3000/normal",
+        wave: "64",
+        expects: "counter 0 of attention_decode.counters was left at ",
     },
     Mutant {
         mistake: "the causal mask is off by one",

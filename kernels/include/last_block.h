@@ -1,0 +1,21 @@
+// How the last of several blocks that work on one thing takes up what the others left: counters that are zero before a launch
+// are zero again after it, so that the next one needs nobody to clear them.
+#pragma once
+
+#include "portability.h"
+
+// Whether this block is the last of `count` that come here, each once; `flag` is a word of shared memory. Called by the whole
+// block, which then sees everything that the others had written. Leaves the counter at zero.
+HG_DEVICE bool is_last_block(uint32_t* counter, uint32_t count, uint32_t* flag) {
+    __syncthreads();
+    if (threadIdx.x == 0) {
+        // First: what this block wrote is seen before it is counted. Second: what others wrote is not read from before.
+        device_fence();
+        const bool last = atomic_add(counter, 1u) == count - 1;
+        device_fence();
+        if (last) *counter = 0;
+        *flag = last;
+    }
+    __syncthreads();
+    return *flag != 0;
+}
