@@ -29,13 +29,26 @@ pub trait Event: Send + Sync {
     fn as_any(&self) -> &dyn std::any::Any;
 }
 
+/// Bytes that are on their way to the host.
+pub trait Download: Send {
+    /// Waits for them, and for nothing that was enqueued after them.
+    fn wait(self: Box<Self>) -> Result<Vec<u8>, BackendError>;
+}
+
+/// They are there.
+impl Download for Vec<u8> {
+    fn wait(self: Box<Self>) -> Result<Vec<u8>, BackendError> {
+        Ok(*self)
+    }
+}
+
 /// A recorded sequence of launches that replays with one call.
 pub trait Graph: Send + Sync {
     /// Enqueues one replay on the device's stream.
     fn replay(&self) -> Result<(), BackendError>;
 }
 
-/// One device with one stream. Work is enqueued in order; copies to and from the host wait for it.
+/// One device with one stream. Work is enqueued in order; copies to and from the host wait for it, but for `download_later`.
 ///
 /// All methods may be called from several threads; calls on a GPU are serialised by its stream.
 pub trait Device: Send + Sync {
@@ -60,6 +73,14 @@ pub trait Device: Send + Sync {
 
     /// Waits for the stream, then copies device bytes to the host.
     fn download(&self, source: &Buffer, offset: usize, destination: &mut [u8]) -> Result<(), BackendError>;
+
+    /// Enqueues a copy of device bytes to the host, to be waited for while later work runs. Where a device has no such copies it
+    /// is an ordinary one.
+    fn download_later(&self, source: &Buffer, offset: usize, bytes: usize) -> Result<Box<dyn Download>, BackendError> {
+        let mut there = vec![0; bytes];
+        self.download(source, offset, &mut there)?;
+        Ok(Box::new(there))
+    }
 
     /// Copies `bytes` between two places that do not overlap, on the stream.
     fn copy(

@@ -32,7 +32,7 @@ pub use code_object::{
     AmdCodeObjects, AmdKernel, AmdOccupancy, CodeObjectError, amd_device_on_paper, amd_occupancy, amd_wave_size,
     known_amd_architectures,
 };
-pub use device::{Device, Event, FENCE_BYTES, FENCE_PATTERN, FenceViolation, Graph};
+pub use device::{Device, Download, Event, FENCE_BYTES, FENCE_PATTERN, FenceViolation, Graph};
 pub use discovery::{Attempt, BackendSurvey, matrix_library_attempts, survey};
 pub use error::BackendError;
 pub use hip_backend::compile_with_hiprtc;

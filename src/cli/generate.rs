@@ -194,6 +194,7 @@ impl Speaker<'_> {
         let begun = Instant::now();
         let mut token = engine.prefill(&[prompt]).map_err(engine_failure)?.tokens[0];
         let first_done = Instant::now();
+        engine.expect_steps(self.most.saturating_sub(1));
         let (mut tokens, mut text) = (Vec::new(), String::new());
         let reason = loop {
             if self.ends.contains(&token) {

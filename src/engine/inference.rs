@@ -121,6 +121,10 @@ pub trait Engine {
     /// brings the ids to the host.
     fn prefill(&mut self, prompts: &[&[u32]]) -> Result<FirstTokens, EngineError>;
 
+    /// Says that `decode` will be called that many times from here on, so that an engine may begin a step before it has handed
+    /// over the one before. Whoever calls something else first has to go on with a prompt: a step may have been begun.
+    fn expect_steps(&mut self, _steps: usize) {}
+
     /// Appends the tokens that were sampled last, and gives the next ones.
     fn decode(&mut self) -> Result<Vec<u32>, EngineError>;
 

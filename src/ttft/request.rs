@@ -100,6 +100,7 @@ impl Request {
             span.into_iter().for_each(|span| stages.set(stage, span));
         }
         let mut step_seconds = Vec::with_capacity(self.decode);
+        engine.expect_steps(self.decode);
         for _ in 0..self.decode {
             let begun = Instant::now();
             engine.decode()?;

@@ -134,6 +134,31 @@ fn fills_and_copies_touch_their_range_only() {
 }
 
 #[test]
+fn a_download_that_is_waited_for_later_has_the_bytes_of_its_turn() {
+    on_each_device(|device| {
+        let buffer = device.allocate(8192, "source").expect("memory");
+        let downloads: Vec<_> = (1..=4u8)
+            .map(|value| {
+                device.fill(&buffer, 0, 8192, value).expect("filled");
+                device.download_later(&buffer, 100, 1000 * usize::from(value)).expect("enqueued")
+            })
+            .collect();
+        device.fill(&buffer, 0, 8192, 0).expect("filled");
+        for (value, download) in (1..=4u8).zip(downloads) {
+            assert_eq!(download.wait().expect("bytes"), vec![value; 1000 * usize::from(value)]);
+        }
+        // What nobody waits for disturbs nothing that comes after it.
+        drop(device.download_later(&buffer, 0, 4096).expect("enqueued"));
+        device.fill(&buffer, 0, 8192, 9).expect("filled");
+        let nine = device.download_later(&buffer, 0, 4096).and_then(|download| download.wait());
+        assert_eq!(nine.expect("bytes"), vec![9; 4096]);
+        assert!(device.download_later(&buffer, 8000, 193).is_err(), "beyond the end");
+        let none = device.download_later(&buffer, 8192, 0).and_then(|download| download.wait());
+        assert!(none.expect("nothing").is_empty());
+    });
+}
+
+#[test]
 fn ranges_outside_a_buffer_are_refused() {
     on_each_device(|device| {
         let (a, b) = (upload(device, "a", &[0_u8; 16]), upload(device, "b", &[0_u8; 16]));

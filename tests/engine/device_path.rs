@@ -80,6 +80,59 @@ fn a_drawn_token_costs_the_sampler_and_no_memory() {
 }
 
 #[test]
+fn a_step_that_is_expected_is_begun_before_the_one_ahead_of_it_is_handed_over() {
+    let random = Sampling::Random { temperature: 0.9, top_k: 20, top_p: 0.9, min_p: 0.0, seed: 3 };
+    for sampling in [Sampling::Greedy, random] {
+        let (counting, mut model) = counted("llama", DType::F32);
+        model.set_sampling(sampling);
+        // 17 steps fill the 24 positions of the cache.
+        let mut run = |expected: usize| {
+            let mut tokens = vec![model.prefill(&[&PROMPT, &PROMPT]).expect("tokens").tokens];
+            counting.take();
+            model.expect_steps(expected);
+            let mut begun = Vec::new();
+            for _ in 0..17 {
+                tokens.push(model.decode().expect("tokens"));
+                begun.push(counting.take().downloads);
+            }
+            let beyond = model.decode().expect_err("the cache is full").to_string();
+            (tokens, begun, beyond)
+        };
+        let (tokens, begun, beyond) = run(0);
+        assert_eq!(begun, [1; 17], "one step for one call");
+        assert!(beyond.contains("24"), "{beyond}");
+        for (expected, ahead) in [(1, 0), (5, 4), (17, 16), (40, 16)] {
+            let (same, begun, same_end) = run(expected);
+            assert_eq!((&same, &same_end), (&tokens, &beyond), "{expected} expected");
+            assert_eq!(begun[0], 1 + usize::from(ahead > 0), "{expected} expected");
+            // The call behind the last step that was begun ahead begins its own.
+            let own: Vec<_> = (0..17).filter(|call| begun[*call] == 0).collect();
+            assert_eq!(own, if ahead > 0 { vec![ahead] } else { vec![] }, "{expected} expected: {begun:?}");
+        }
+    }
+}
+
+#[test]
+fn a_step_that_was_begun_and_not_asked_for_ends_the_sequences() {
+    let (_, mut model) = counted("llama", DType::F32);
+    let expected = model.prefill(&[&PROMPT]).and_then(|first| Ok((first.tokens, model.decode()?))).expect("tokens");
+    let ends: [fn(&mut DeviceModel); 3] = [
+        |model| model.set_sampling(Sampling::Greedy),
+        |model| drop(model.profile_decode().expect_err("it had to go on with a prompt")),
+        |model| model.expect_steps(1),
+    ];
+    for end in ends {
+        model.prefill(&[&PROMPT]).expect("a token");
+        model.expect_steps(4);
+        model.decode().expect("a token");
+        end(&mut model);
+        assert!(model.decode().expect_err("forgotten").to_string().contains("nothing to continue"));
+        let again = model.prefill(&[&PROMPT]).and_then(|first| Ok((first.tokens, model.decode()?))).expect("tokens");
+        assert_eq!(again, expected);
+    }
+}
+
+#[test]
 fn the_mlp_is_launches_alone() {
     let (counting, model) = counted("qwen2", DType::F32);
     let program = model.mlp(1, 1).expect("an MLP");

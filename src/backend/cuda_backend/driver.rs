@@ -163,6 +163,18 @@ impl GpuDriver for CudaDriver {
         unsafe { call!(cuMemFree_v2(address)) }
     }
 
+    fn allocate_pinned(&self, bytes: usize) -> Result<Handle> {
+        let mut pointer = ptr::null_mut();
+        // SAFETY: `pointer` is writable.
+        unsafe { call!(cuMemAllocHost_v2(&mut pointer, bytes)) }?;
+        Ok(Handle::from_pointer(pointer))
+    }
+
+    unsafe fn free_pinned(&self, pointer: Handle) -> Result<()> {
+        // SAFETY: see above.
+        unsafe { call!(cuMemFreeHost(pointer.pointer())) }
+    }
+
     unsafe fn copy_to_device(&self, to: u64, from: *const c_void, bytes: usize, stream: Handle) -> Result<()> {
         // SAFETY: see above.
         unsafe { call!(cuMemcpyHtoDAsync_v2(to, from, bytes, stream.pointer())) }

@@ -8,10 +8,11 @@ use std::time::Duration;
 
 use crate::backend::matrix_library::NoMatrixFunctions;
 use crate::backend::{
-    AllocationLedger, Argument, BackendError, Buffer, Device, DeviceInfo, Event, FENCE_BYTES, FENCE_PATTERN,
+    AllocationLedger, Argument, BackendError, Buffer, Device, DeviceInfo, Download, Event, FENCE_BYTES, FENCE_PATTERN,
     FenceViolation, Graph, Kernel, KernelAttributes, KernelId, KernelLibrary, LaunchDimensions, MatrixLibrary,
 };
 
+use super::download::Landings;
 use super::driver::{DriverError, ErrorKind, GpuDriver, Handle};
 use super::event::GpuEvent;
 use super::graph::GpuGraph;
@@ -29,6 +30,7 @@ pub struct GpuDevice<D: GpuDriver> {
     info: DeviceInfo,
     stream: Arc<Stream<D>>,
     memory: Arc<Memory<D>>,
+    landings: Landings<D>,
     library: Arc<KernelLibrary>,
     code_objects: Box<dyn CodeObjectSource>,
     modules: Mutex<HashMap<String, Arc<LoadedModule<D>>>>,
@@ -45,7 +47,7 @@ impl<D: GpuDriver> GpuDevice<D> {
         let stream = Arc::new(Stream::new(driver, &info.id)?);
         let memory = Arc::new(Memory::new(Arc::clone(&stream)));
         let (modules, matrix_library) = (Mutex::default(), Mutex::default());
-        Ok(Self { info, stream, memory, library, code_objects, modules, matrix_library })
+        Ok(Self { info, stream, memory, landings: Landings::default(), library, code_objects, modules, matrix_library })
     }
 
     /// The address of `bytes` bytes at `offset`, if the buffer is this device's and has that many.
@@ -216,6 +218,14 @@ impl<D: GpuDriver> Device for GpuDevice<D> {
         match destination.is_empty() {
             true => self.stream.wait("download"),
             false => self.read(address, destination, source.label()),
+        }
+    }
+
+    fn download_later(&self, source: &Buffer, offset: usize, bytes: usize) -> Result<Box<dyn Download>, BackendError> {
+        let address = self.range("download_later", source, offset, bytes)?;
+        match bytes {
+            0 => Ok(Box::new(Vec::new())),
+            _ => self.landings.begin(&self.stream, (address, bytes), source),
         }
     }
 

@@ -39,6 +39,13 @@ impl<D: GpuDriver> GpuEvent<D> {
         Ok(())
     }
 
+    /// Waits until the stream has passed it.
+    pub fn wait(&self, call: &'static str) -> Result<(), BackendError> {
+        self.stream.enter_outside_capture(call)?;
+        // SAFETY: the event is alive in self, and `enter` made the device current.
+        self.stream.poll(|| unsafe { self.stream.driver.event_has_passed(self.handle) })
+    }
+
     /// Seconds from `self` to `stop`, after waiting for `stop`.
     pub fn seconds_until(&self, stop: &Self) -> Result<f64, BackendError> {
         let stream = &self.stream;

@@ -2,6 +2,7 @@
 //! call by call, so memory, launches, events, graphs and the watchdog are written once, over `GpuDriver`.
 
 mod device;
+mod download;
 mod driver;
 mod event;
 mod graph;

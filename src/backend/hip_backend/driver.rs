@@ -113,6 +113,18 @@ impl GpuDriver for HipDriver {
         unsafe { call!(self.table, hipFree(address as *mut c_void)) }
     }
 
+    fn allocate_pinned(&self, bytes: usize) -> Result<Handle> {
+        let mut pointer = ptr::null_mut();
+        // SAFETY: `pointer` is writable; 0 are the default flags.
+        unsafe { call!(self.table, hipHostMalloc(&mut pointer, bytes, 0)) }?;
+        Ok(Handle::from_pointer(pointer))
+    }
+
+    unsafe fn free_pinned(&self, pointer: Handle) -> Result<()> {
+        // SAFETY: see above.
+        unsafe { call!(self.table, hipHostFree(pointer.pointer())) }
+    }
+
     unsafe fn copy_to_device(&self, to: u64, from: *const c_void, bytes: usize, stream: Handle) -> Result<()> {
         let kind = hip_sys::hipMemcpyKind_hipMemcpyHostToDevice;
         // SAFETY: see above.

@@ -82,6 +82,8 @@ hip_table! {
     hipGetErrorString(hipError_t) -> *const c_char;
     hipMalloc(*mut *mut c_void, usize) -> hipError_t;
     hipFree(*mut c_void) -> hipError_t;
+    hipHostMalloc(*mut *mut c_void, usize, c_uint) -> hipError_t;
+    hipHostFree(*mut c_void) -> hipError_t;
     hipMemcpyAsync(*mut c_void, *const c_void, usize, hipMemcpyKind, hipStream_t) -> hipError_t;
     hipMemsetD8Async(hipDeviceptr_t, u8, usize, hipStream_t) -> hipError_t;
     hipStreamCreateWithFlags(*mut hipStream_t, c_uint) -> hipError_t;

@@ -13,6 +13,7 @@ impl DeviceModel {
     /// Logits of every position of one sequence, `[tokens, vocab]`.
     pub(super) fn all_logits(&mut self, tokens: &[u32]) -> Result<Vec<f32>, DeviceModelError> {
         self.check_tokens(tokens)?;
+        self.forget_steps();
         self.running = None;
         self.upload(&[tokens])?;
         let bench = &self.bench;

@@ -1,6 +1,6 @@
 //! The memory that a model computes in: all of it is taken at the start, and its size is known before.
 
-use crate::backend::{Buffer, Device};
+use crate::backend::{Buffer, Device, Download};
 use crate::engine::model_file::ModelConfig;
 use crate::operation::{Place, Scratch};
 use crate::tensor::DType;
@@ -217,10 +217,14 @@ impl DeviceMemory {
         Ok(device.upload(&self.places, self.row_sequences(0).offset, &sequences)?)
     }
 
-    /// The tokens that were sampled last: 4 bytes for each of `sequences`.
-    pub fn download_tokens(&self, device: &dyn Device, sequences: usize) -> Result<Vec<u32>, DeviceModelError> {
-        let mut bytes = vec![0; sequences * WORD];
-        device.download(&self.tokens, 0, &mut bytes)?;
+    /// Enqueues a copy of the tokens that are sampled last by then: 4 bytes for each of `sequences`.
+    pub fn send_tokens(&self, device: &dyn Device, sequences: usize) -> Result<Box<dyn Download>, DeviceModelError> {
+        Ok(device.download_later(&self.tokens, 0, sequences * WORD)?)
+    }
+
+    /// Waits for tokens.
+    pub fn receive_tokens(tokens: Box<dyn Download>) -> Result<Vec<u32>, DeviceModelError> {
+        let bytes = tokens.wait()?;
         Ok(bytes.as_chunks::<WORD>().0.iter().map(|bytes| u32::from_le_bytes(*bytes)).collect())
     }
 }

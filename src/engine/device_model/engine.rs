@@ -36,8 +36,12 @@ impl Engine for DeviceModel {
     }
 
     fn decode(&mut self) -> Result<Vec<u32>, EngineError> {
-        let running = self.take_step()?;
-        self.run_step(running)
+        self.step()
+    }
+
+    fn expect_steps(&mut self, steps: usize) {
+        self.forget_steps();
+        self.expected = steps;
     }
 
     fn profile_prefill(&mut self, prompts: &[&[u32]]) -> Result<Profile, EngineError> {
@@ -51,6 +55,7 @@ impl Engine for DeviceModel {
     }
 
     fn profile_decode(&mut self) -> Result<Profile, EngineError> {
+        self.forget_steps();
         let running = self.take_step()?;
         self.running = None;
         let mut events = std::mem::take(&mut self.events);

@@ -18,6 +18,7 @@ use super::products::Products;
 use super::program::Program;
 use super::requirements;
 use super::settings::Settings;
+use super::steps::StepUnderWay;
 
 /// Sequences under way.
 #[derive(Clone, Copy, Debug)]
@@ -34,6 +35,10 @@ pub struct DeviceModel {
     pub(super) bench: Bench,
     pub(super) sampling: Sampling,
     pub(super) running: Option<Running>,
+    /// Steps that somebody will ask for.
+    pub(super) expected: usize,
+    /// The step behind the one that was handed over last.
+    pub(super) under_way: Option<StepUnderWay>,
     /// Of the shapes that were asked for last, the latest at the end.
     pub(super) prompts: Vec<PromptPrograms>,
     /// The decoding step by the number of sequences.
@@ -75,6 +80,8 @@ impl DeviceModel {
             },
             sampling: Sampling::Greedy,
             running: None,
+            expected: 0,
+            under_way: None,
             prompts: Vec::new(),
             next: BTreeMap::new(),
             samplers: BTreeMap::new(),
@@ -118,6 +125,7 @@ impl DeviceModel {
 
     /// A decoding step has the sampler in it where that is the same in every step; a draw's filters choose its kernels.
     pub(super) fn change_sampling(&mut self, sampling: Sampling) {
+        self.forget_steps();
         if is_greedy(&sampling) != is_greedy(&self.sampling) {
             self.next.clear();
         }

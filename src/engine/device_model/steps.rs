@@ -2,17 +2,26 @@
 
 use std::collections::btree_map::Entry;
 
+use crate::backend::Download;
 use crate::engine::EngineError;
 use crate::sampler::FUSED_SAMPLER;
 
 use super::DeviceModelError;
 use super::composer::Shape;
+use super::device_memory::DeviceMemory;
 use super::model::{DeviceModel, Running};
 use super::passes::{is_greedy, next_token, sampler, sampler_parameters};
 use super::program::{Program, Work};
 
 /// What a sampler gives for a row without a finite logit.
 const NO_TOKEN: u32 = u32::MAX;
+
+/// A step whose tokens are on their way.
+pub(super) struct StepUnderWay {
+    tokens: Box<dyn Download>,
+    /// Counted as in `Running`.
+    step: u64,
+}
 
 impl DeviceModel {
     /// Makes the sampler of that many sequences, unless it is there.
@@ -40,8 +49,8 @@ impl DeviceModel {
     }
 
     /// Waits for the tokens of a step and refuses those that no sampler drew.
-    pub(super) fn bring_tokens(&self, sequences: usize, step: u64) -> Result<Vec<u32>, EngineError> {
-        let tokens = self.bench.memory.download_tokens(&*self.bench.device, sequences)?;
+    pub(super) fn receive(&self, tokens: Box<dyn Download>, step: u64) -> Result<Vec<u32>, EngineError> {
+        let tokens = DeviceMemory::receive_tokens(tokens)?;
         match tokens.iter().position(|token| *token == NO_TOKEN) {
             Some(sequence) => Err(EngineError::BrokenLogits { sequence, step, found: "no finite number" }),
             None => Ok(tokens),
@@ -62,8 +71,9 @@ impl DeviceModel {
         Ok(running)
     }
 
-    /// One step of what `take_step` gave.
-    pub(super) fn run_step(&mut self, running: Running) -> Result<Vec<u32>, EngineError> {
+    /// Enqueues the next step, if it has a place.
+    fn begin_step(&mut self) -> Result<StepUnderWay, EngineError> {
+        let running = self.take_step()?;
         self.running = None;
         let device = self.bench.device.clone();
         let program = self.next.get_mut(&running.sequences).expect("made by take_step");
@@ -71,9 +81,37 @@ impl DeviceModel {
         if !is_greedy(&self.sampling) {
             self.run_sampler(running.sequences, running.steps)?;
         }
-        let tokens = self.bring_tokens(running.sequences, running.steps)?;
+        let tokens = self.bench.memory.send_tokens(&*device, running.sequences)?;
         self.advance(running);
-        Ok(tokens)
+        Ok(StepUnderWay { tokens, step: running.steps })
+    }
+
+    /// The tokens of the next step. The one after it is enqueued before they are waited for, if somebody will ask for it: the
+    /// device then has no pause in which the host looks at a token.
+    pub(super) fn step(&mut self) -> Result<Vec<u32>, EngineError> {
+        let step = match self.under_way.take() {
+            Some(step) => step,
+            None => self.begin_step()?,
+        };
+        self.expected = self.expected.saturating_sub(1);
+        let has_place = self.running.is_some_and(|running| running.filled < self.bench.memory.sizes.positions);
+        if self.expected > 0 && has_place {
+            self.under_way = Some(self.begin_step()?);
+        }
+        let tokens = self.receive(step.tokens, step.step);
+        if tokens.is_err() {
+            self.forget_steps();
+            self.running = None;
+        }
+        tokens
+    }
+
+    /// Nobody will ask for the step that was begun: without it the sequences cannot go on.
+    pub(super) fn forget_steps(&mut self) {
+        self.expected = 0;
+        if self.under_way.take().is_some() {
+            self.running = None;
+        }
     }
 
     pub(super) fn advance(&mut self, running: Running) {
