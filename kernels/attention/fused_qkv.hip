@@ -6,6 +6,9 @@
 // Bytes: reads the weights once, and x and the gain for each pair of rows, from cache; writes a number per row. Memory binds.
 // The pair of rows that a wave, or waves_per_row neighbours, make are two elements that turn together; of values, and of
 // elements that do not turn, two neighbours.
+// With three or five decoding is slower: docs/performance.md, the last table of changes.
+#define HG_RESIDENT_BLOCKS 4
+
 #include "normalised_pair.h"
 #include "rotation.h"
 
@@ -66,23 +69,21 @@ HG_DEVICE void fused_qkv(const NormalisedVector<T>& vector, const T* weights, co
         sequence = sequences[0];
     };
     const uint32_t pairs = (shape.heads + 2 * shape.kv_heads) * (shape.head_dim / 2);
-    for (uint32_t first = uint32_t(share.first_row()); first < pairs; first += uint32_t(share.row_step())) {
-        const uint32_t row = first + share.row();
-        // Waves past the last pair take part in the barriers with a pair that exists.
-        const PairPlace pair(row < pairs ? row : pairs - 1, shape);
-        const float frequency = pair.turns ? frequencies[shape.interleaved ? pair.first / 2 : pair.first] : 0.0f;
-        const int64_t head = int64_t(pair.head) * shape.head_dim, a_row = head + pair.first, b_row = head + pair.second;
-        const RowPair<T> rows = {weights + a_row * stride, weights + b_row * stride};
-        const PairProducts products = pair_products(rows, vector, share, slots, ready);
-        if (row >= pairs || share.part() != 0 || lane_index() != 0) continue;
-        float a = products.first, b = products.second;
-        if (bias != nullptr) {
-            a += to_float(bias[a_row]);
-            b += to_float(bias[b_row]);
-        }
-        if (pair.turns) turn(a, b, float(position) * frequency);
-        write_pair(places, shape, pair, a, b, position, sequence);
+    const uint32_t row = share.row();
+    // Waves past the last pair take part in the barriers with a pair that exists.
+    const PairPlace pair(row < pairs ? row : pairs - 1, shape);
+    const float frequency = pair.turns ? frequencies[shape.interleaved ? pair.first / 2 : pair.first] : 0.0f;
+    const int64_t head = int64_t(pair.head) * shape.head_dim, a_row = head + pair.first, b_row = head + pair.second;
+    const RowPair<T> rows = {weights + a_row * stride, weights + b_row * stride};
+    const PairProducts products = pair_products(rows, vector, share, slots, ready);
+    if (row >= pairs || share.part() != 0 || lane_index() != 0) return;
+    float a = products.first, b = products.second;
+    if (bias != nullptr) {
+        a += to_float(bias[a_row]);
+        b += to_float(bias[b_row]);
     }
+    if (pair.turns) turn(a, b, float(position) * frequency);
+    write_pair(places, shape, pair, a, b, position, sequence);
 }
 
 #define QKV_PARAMETERS(T)                                                                                              \

@@ -9,10 +9,8 @@
 HG_DEVICE bool is_last_block(uint32_t* counter, uint32_t count, uint32_t* flag) {
     __syncthreads();
     if (threadIdx.x == 0) {
-        // First: what this block wrote is seen before it is counted. Second: what others wrote is not read from before.
-        device_fence();
-        const bool last = atomic_add(counter, 1u) == count - 1;
-        device_fence();
+        // What this block wrote is seen before it is counted, and what others wrote is not read from before.
+        const bool last = atomic_add_in_order(counter, 1) == count - 1;
         if (last) *counter = 0;
         *flag = last;
     }

@@ -34,22 +34,29 @@ struct PairProducts {
     float first, second;
 };
 
-struct Unscaled {
-    HG_MEMBER float apply(float x) const { return x; }
-};
-
-template <typename Scale>
-HG_DEVICE void add_pair(float x, float gain, float first, float second, const Scale& scale, float (&sums)[PAIR_SUMS]) {
-    const float value = scale.apply(x), normalised = value * gain;
+HG_DEVICE void add_pair(float value, float gain, float first, float second, float (&sums)[PAIR_SUMS]) {
+    const float normalised = value * gain;
     sums[0] = fused_multiply_add(first, normalised, sums[0]);
     sums[1] = fused_multiply_add(second, normalised, sums[1]);
     sums[2] = fused_multiply_add(value, value, sums[2]);
 }
 
+// Adds elements from a column on, one by one, the waves of a row by turns.
+template <typename T>
+HG_DEVICE void add_elements(const RowPair<T>& rows, const NormalisedVector<T>& vector, const WaveShare& share,
+                            uint32_t from, const PowerScale& scale, float (&sums)[PAIR_SUMS]) {
+    const uint32_t step = share.waves_per_row * wave_size();
+    HG_NO_UNROLL
+    for (uint32_t column = from + share.part() * wave_size() + lane_index(); column < vector.columns; column += step) {
+        add_pair(scale.apply(to_float(vector.x[column])), to_float(vector.gain[column]), to_float(rows.first[column]),
+                 to_float(rows.second[column]), sums);
+    }
+}
+
 // A lane's sums over the wave's part of both rows.
-template <typename T, typename Scale, typename Ready>
-HG_DEVICE void part_of_pair(const RowPair<T>& rows, const NormalisedVector<T>& vector, const Scale& scale,
-                            const WaveShare& share, float (&sums)[PAIR_SUMS], Ready ready) {
+template <typename T, typename Ready>
+HG_DEVICE void part_of_pair(const RowPair<T>& rows, const NormalisedVector<T>& vector, const WaveShare& share,
+                            float (&sums)[PAIR_SUMS], Ready ready) {
     constexpr uint32_t COUNT = Vector16<T>::COUNT;
     const uint32_t lane = lane_index(), lanes = wave_size();
     // Where something is not aligned, which no engine has, single elements are right, if slow.
@@ -82,16 +89,12 @@ HG_DEVICE void part_of_pair(const RowPair<T>& rows, const NormalisedVector<T>& v
             HG_UNROLL
             for (uint32_t i = 0; i < COUNT; i++) {
                 add_pair(get_element(x[j], i), get_element(gain[j], i), get_element(first[j], i),
-                         get_element(second[j], i), scale, sums);
+                         get_element(second[j], i), sums);
             }
         }
     }
     ready();
-    if (share.part() > 0) return;
-    for (uint32_t column = vectors * COUNT + lane; column < vector.columns; column += lanes) {
-        add_pair(to_float(vector.x[column]), to_float(vector.gain[column]), to_float(rows.first[column]),
-                 to_float(rows.second[column]), scale, sums);
-    }
+    add_elements(rows, vector, share, vectors * COUNT, {1.0f, 1.0f}, sums);
 }
 
 // Both rows' products, the same in every thread of their waves. Called by the whole block, whose rows have the vector in
@@ -100,18 +103,21 @@ template <typename T, typename Ready>
 HG_DEVICE PairProducts pair_products(const RowPair<T>& rows, const NormalisedVector<T>& vector, const WaveShare& share,
                                      float* slots, Ready ready) {
     float sums[PAIR_SUMS], epsilon = vector.epsilon;
-    part_of_pair(rows, vector, Unscaled(), share, sums, ready);
+    part_of_pair(rows, vector, share, sums, ready);
     add_over_waves(sums, share, slots);
     if (needs_scaling(sums[2], epsilon)) {
         float largest = square_root(epsilon);
+        HG_NO_UNROLL
         for (uint32_t column = lane_index(); column < vector.columns; column += wave_size()) {
             const float x = to_float(vector.x[column]);
             largest = Maximum::combine(largest, x < 0.0f ? -x : x);
         }
         largest = wave_reduce_maximum(largest);
         if (largest < bits_float(0x7F800000u)) {
+            // Rare, so that it is worth no registers: element by element.
             const PowerScale scale = scale_to_one(largest);
-            part_of_pair(rows, vector, scale, share, sums, ready);
+            sums[0] = sums[1] = sums[2] = 0.0f;
+            add_elements(rows, vector, share, 0, scale, sums);
             add_over_waves(sums, share, slots);
             epsilon = scale.apply(scale.apply(epsilon));
         }

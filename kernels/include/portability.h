@@ -29,6 +29,8 @@
 //   integer types        uint8_t uint16_t uint32_t uint64_t int32_t int64_t
 //   HG_KERNEL(name, max_threads, (parameters)) { body }
 //                        defines an extern "C" kernel; its parameters are pointers and 4- or 8-byte scalars
+//   HG_RESIDENT_BLOCKS   a file may define it first of all: blocks of its kernels that a multiprocessor of NVIDIA is to hold
+//                        together, for which the compiler spends the registers that this leaves
 //   HG_DEVICE            marks a device function of its file, always inlined; HG_MEMBER a member function
 //   HG_SHARED(type, name, count)           static shared array of the block
 //   HG_DYNAMIC_SHARED(type, name)          the launch's dynamic shared memory, 16-byte aligned
@@ -42,6 +44,7 @@
 //   void wave_barrier()                    orders shared memory within a wave
 //   uint32_t atomic_add(uint32_t*, uint32_t), uint64_t atomic_add(uint64_t*, uint64_t)
 //   uint32_t atomic_max(uint32_t*, uint32_t), uint64_t atomic_max(uint64_t*, uint64_t)
+//   uint32_t atomic_add_in_order(uint32_t*, uint32_t)   what came before it is seen before it, what comes after it is seen after
 //   void device_fence()                    orders global memory across blocks
 //   void let_next_kernel_begin()           an overlapped launch behind this one may start its blocks from here on
 //   void wait_for_previous_kernels()       until all earlier launches are done; nothing to wait for in ordinary launches

@@ -48,8 +48,13 @@ struct CudaDim3 {
 #define HG_MEMBER __device__ __forceinline__
 #define HG_UNROLL _Pragma("unroll")
 #define HG_NO_UNROLL _Pragma("unroll 1")
+#ifdef HG_RESIDENT_BLOCKS
+#define HG_LAUNCH_BOUNDS(max_threads) __launch_bounds__(max_threads, HG_RESIDENT_BLOCKS)
+#else
+#define HG_LAUNCH_BOUNDS(max_threads) __launch_bounds__(max_threads)
+#endif
 #define HG_KERNEL(name, max_threads, parameters) \
-    extern "C" __global__ void __launch_bounds__(max_threads) name parameters
+    extern "C" __global__ void HG_LAUNCH_BOUNDS(max_threads) name parameters
 #define HG_SHARED(type, name, count) static __shared__ type name[count]
 #define HG_DYNAMIC_SHARED(type, name) type* const name = reinterpret_cast<type*>(cuda_dynamic_shared)
 
@@ -143,6 +148,11 @@ HG_DEVICE uint32_t atomic_max(uint32_t* address, uint32_t value) {
 HG_DEVICE uint64_t atomic_max(uint64_t* address, uint64_t value) {
     uint64_t previous;
     asm volatile("atom.relaxed.gpu.max.u64 %0, [%1], %2;" : "=l"(previous) : "l"(address), "l"(value) : "memory");
+    return previous;
+}
+HG_DEVICE uint32_t atomic_add_in_order(uint32_t* address, uint32_t value) {
+    uint32_t previous;
+    asm volatile("atom.acq_rel.gpu.add.u32 %0, [%1], %2;" : "=r"(previous) : "l"(address), "r"(value) : "memory");
     return previous;
 }
 HG_DEVICE void device_fence() { asm volatile("fence.sc.gpu;" ::: "memory"); }

@@ -125,6 +125,9 @@ static inline T atomic_max(T* address, T value) {
     return seen;
 }
 
+static inline uint32_t atomic_add_in_order(uint32_t* address, uint32_t value) {
+    return __atomic_fetch_add(address, value, __ATOMIC_ACQ_REL);
+}
 static inline void device_fence() { hipgauge_host_device_fence(); }
 static inline void let_next_kernel_begin() {}
 static inline void wait_for_previous_kernels() { hipgauge_host_wait_for_previous_kernels(); }

@@ -8,16 +8,14 @@ constexpr uint32_t VECTOR_THREADS = 256;
 // Waves of a block, where a wave is 32.
 constexpr uint32_t MOST_WAVES = VECTOR_THREADS / 32;
 
-// Which row of a block's rows this wave works on, and which part of it.
+// Which row this wave works on, and which part of it: blocks have rows enough for all.
 struct WaveShare {
-    uint32_t waves_per_row, wave, rows_per_block;
+    uint32_t waves_per_row, wave;
 
-    HG_MEMBER explicit WaveShare(uint32_t waves)
-        : waves_per_row(waves), wave(threadIdx.x / wave_size()), rows_per_block(VECTOR_THREADS / wave_size() / waves) {}
-    HG_MEMBER uint64_t first_row() const { return uint64_t(blockIdx.x) * rows_per_block; }
-    HG_MEMBER uint64_t row_step() const { return uint64_t(gridDim.x) * rows_per_block; }
-    HG_MEMBER uint32_t row() const { return wave / waves_per_row; }
-    HG_MEMBER uint32_t part() const { return wave % waves_per_row; }
+    HG_MEMBER explicit WaveShare(uint32_t waves) : waves_per_row(waves), wave(threadIdx.x / wave_size()) {}
+    HG_MEMBER uint32_t row() const { return (blockIdx.x * (VECTOR_THREADS / wave_size()) + wave) / waves_per_row; }
+    // A power of two, so that a block's waves have whole rows.
+    HG_MEMBER uint32_t part() const { return wave & (waves_per_row - 1); }
     // Where this wave's part of `count` things begins; the next one's is where it ends.
     HG_MEMBER uint32_t begin(uint32_t count, uint32_t part) const {
         const uint32_t share = (count + waves_per_row - 1) / waves_per_row, begin = part * share;

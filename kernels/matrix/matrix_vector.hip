@@ -6,6 +6,9 @@
 // busy. Lanes read UNROLL consecutive vectors (or runs of 16 quantised weights) a step, so that UNROLL loads of each lane are
 // in flight, and add their sums at the end; the waves of a row then add theirs, in order. Numbers of W are asked for before the
 // kernel has waited for those ahead of it: the first loads are on their way while the last ones of another product come in.
+// With three or five decoding is slower: docs/performance.md, the last table of changes.
+#define HG_RESIDENT_BLOCKS 4
+
 #include "quantised.h"
 #include "wave_share.h"
 
@@ -16,25 +19,23 @@ struct RowEnd {
     const T* bias;
     const T* residual;
     T* y;
-    uint64_t rows;
+    uint32_t rows;
 
-    HG_MEMBER void write(uint64_t row, float sum) const {
+    HG_MEMBER void write(uint32_t row, float sum) const {
         if (bias != nullptr) sum += to_float(bias[row]);
         if (residual != nullptr) sum += to_float(residual[row]);
         y[row] = from_float<T>(sum);
     }
 };
 
-// Makes all rows of the block: `product(row)` is a lane's sum over the wave's part of a row. Called by the whole block.
+// Makes the rows of the block: `product(row)` is a lane's sum over the wave's part of a row. Called by the whole block.
 template <typename T, typename Product>
-HG_DEVICE void each_row(const RowEnd<T>& end, const WaveShare& share, float* slots, Product product) {
-    for (uint64_t first = share.first_row(); first < end.rows; first += share.row_step()) {
-        const uint64_t row = first + share.row();
-        const bool present = row < end.rows;
-        float sum[1] = {present ? product(row) : 0.0f};
-        add_over_waves(sum, share, slots);
-        if (present && share.part() == 0 && lane_index() == 0) end.write(row, sum[0]);
-    }
+HG_DEVICE void block_rows(const RowEnd<T>& end, const WaveShare& share, float* slots, Product product) {
+    const uint32_t row = share.row();
+    const bool present = row < end.rows;
+    float sum[1] = {present ? product(row) : 0.0f};
+    add_over_waves(sum, share, slots);
+    if (present && share.part() == 0 && lane_index() == 0) end.write(row, sum[0]);
 }
 
 template <typename T>
@@ -42,27 +43,25 @@ HG_DEVICE float part_of_row(const T* weight, const T* x, uint32_t columns, const
                             PreviousKernels& previous) {
     constexpr uint32_t COUNT = Vector16<T>::COUNT;
     const uint32_t lane = lane_index(), lanes = wave_size();
-    // Vectors start where the row is aligned; x is read element by element if it is not aligned there.
-    uint32_t head = (16 - misalignment(weight)) % 16 / sizeof(T);
-    head = head < columns ? head : columns;
-    const bool aligned = misalignment(x + head) == 0;
-    const uint32_t vectors = (columns - head) / COUNT, body = vectors * COUNT;
+    // Where something is not aligned, which no engine has, single elements are right, if slow: code that can read vectors from
+    // anywhere takes registers, and registers keep the next kernel's blocks from beginning.
+    const uint32_t vectors = (misalignment(weight) | misalignment(x)) == 0 ? columns / COUNT : 0;
     const uint32_t stop = share.begin(vectors, share.part() + 1);
     float sum = 0.0f;
     for (uint32_t first = share.begin(vectors, share.part()); first < stop; first += UNROLL * lanes) {
         Vector16<T> a[UNROLL], b[UNROLL];
         HG_UNROLL
         for (uint32_t j = 0; j < UNROLL; j++) {
-            const uint32_t index = first + j * lanes + lane, column = head + index * COUNT;
+            const uint32_t index = first + j * lanes + lane;
             a[j] = Vector16<T>{{0, 0, 0, 0}};
-            if (index < stop) a[j] = load_vector(weight + column);
+            if (index < stop) a[j] = load_vector(weight + index * COUNT);
         }
         previous.wait();
         HG_UNROLL
         for (uint32_t j = 0; j < UNROLL; j++) {
             const uint32_t index = first + j * lanes + lane;
             b[j] = Vector16<T>{{0, 0, 0, 0}};
-            if (index < stop) b[j] = load_vector_or_elements(x + head + index * COUNT, aligned);
+            if (index < stop) b[j] = load_vector(x + index * COUNT);
         }
         HG_UNROLL
         for (uint32_t j = 0; j < UNROLL; j++) {
@@ -73,9 +72,8 @@ HG_DEVICE float part_of_row(const T* weight, const T* x, uint32_t columns, const
         }
     }
     previous.wait();
-    if (share.part() > 0) return sum;
-    for (uint32_t n = lane; n < columns - body; n += lanes) {
-        const uint32_t column = n < head ? n : n + body;
+    const uint32_t step = share.waves_per_row * lanes;
+    for (uint32_t column = vectors * COUNT + share.part() * lanes + lane; column < columns; column += step) {
         sum = fused_multiply_add(to_float(weight[column]), to_float(x[column]), sum);
     }
     return sum;
@@ -86,7 +84,7 @@ HG_DEVICE void matrix_vector(const T* weights, const T* x, const RowEnd<T>& end,
                              const WaveShare& share, float* slots) {
     let_next_kernel_begin();
     PreviousKernels previous;
-    each_row(end, share, slots, [&](uint64_t row) {
+    block_rows(end, share, slots, [&](uint32_t row) {
         return part_of_row(weights + int64_t(row) * stride, x, columns, share, previous);
     });
     // Waves without a row.
@@ -118,7 +116,7 @@ HG_DEVICE void quantised_matrix_vector(const uint16_t* weights, const T* x, cons
                                        int64_t stride, const WaveShare& share, float* slots) {
     begin_overlapped();
     const uint32_t runs = columns / RUN, stop = share.begin(runs, share.part() + 1);
-    each_row(end, share, slots, [&](uint64_t row) {
+    block_rows(end, share, slots, [&](uint32_t row) {
         const uint8_t* blocks = reinterpret_cast<const uint8_t*>(weights + int64_t(row) * stride);
         float sum = 0.0f;
         for (uint32_t run = share.begin(runs, share.part()) + lane_index(); run < stop; run += wave_size()) {
@@ -133,10 +131,10 @@ HG_DEVICE void quantised_matrix_vector(const uint16_t* weights, const T* x, cons
      uint32_t waves_per_row, int64_t stride)
 #define VECTOR_BODY(T)                      \
     HG_SHARED(float, slots, MOST_WAVES);    \
-    matrix_vector<T>(weights, x, {bias, residual, y, rows}, columns, stride, WaveShare(waves_per_row), slots)
+    matrix_vector<T>(weights, x, {bias, residual, y, uint32_t(rows)}, columns, stride, WaveShare(waves_per_row), slots)
 #define QUANTISED_BODY(BLOCK, T)            \
     HG_SHARED(float, slots, MOST_WAVES);    \
-    quantised_matrix_vector<BLOCK, T>(weights, x, {bias, residual, y, rows}, columns, stride, WaveShare(waves_per_row), slots)
+    quantised_matrix_vector<BLOCK, T>(weights, x, {bias, residual, y, uint32_t(rows)}, columns, stride, WaveShare(waves_per_row), slots)
 
 
 HG_KERNEL(matrix_vector_f32, VECTOR_THREADS, VECTOR_PARAMETERS(float, float)) { VECTOR_BODY(float); }

@@ -3,23 +3,24 @@
 //
 // Bytes: reads the weights once, and x and the gain for each pair of rows, from cache; writes a number per pair. Memory binds.
 // A wave, or waves_per_row neighbours, make a gate and its up.
+// With three or five decoding is slower: docs/performance.md, the last table of changes.
+#define HG_RESIDENT_BLOCKS 4
+
 #include "normalised_pair.h"
 #include "swiglu_value.h"
 
 template <typename T>
-HG_DEVICE void fused_gate_up(const NormalisedVector<T>& vector, const T* weights, T* y, uint64_t rows, int64_t stride,
+HG_DEVICE void fused_gate_up(const NormalisedVector<T>& vector, const T* weights, T* y, uint32_t rows, int64_t stride,
                              const WaveShare& share, float* slots) {
     let_next_kernel_begin();
     PreviousKernels previous;
-    for (uint64_t first = share.first_row(); first < rows; first += share.row_step()) {
-        const uint64_t row = first + share.row();
-        // Waves past the last row take part in the barriers with a row that exists.
-        const int64_t gate = int64_t(row < rows ? row : rows - 1);
-        const RowPair<T> pair = {weights + gate * stride, weights + (gate + int64_t(rows)) * stride};
-        const PairProducts products = pair_products(pair, vector, share, slots, [&]() { previous.wait(); });
-        if (row < rows && share.part() == 0 && lane_index() == 0) {
-            y[row] = from_float<T>(swiglu_value(products.first, products.second));
-        }
+    const uint32_t row = share.row();
+    // Waves past the last row take part in the barriers with a row that exists.
+    const int64_t gate = row < rows ? row : rows - 1;
+    const RowPair<T> pair = {weights + gate * stride, weights + (gate + int64_t(rows)) * stride};
+    const PairProducts products = pair_products(pair, vector, share, slots, [&]() { previous.wait(); });
+    if (row < rows && share.part() == 0 && lane_index() == 0) {
+        y[row] = from_float<T>(swiglu_value(products.first, products.second));
     }
 }
 
@@ -28,7 +29,7 @@ HG_DEVICE void fused_gate_up(const NormalisedVector<T>& vector, const T* weights
      uint32_t waves_per_row, int64_t stride)
 #define GATE_UP_BODY(T)                                 \
     HG_SHARED(float, slots, PAIR_SUMS * MOST_WAVES);    \
-    fused_gate_up<T>({x, gain, columns, epsilon}, weights, y, rows, stride, WaveShare(waves_per_row), slots)
+    fused_gate_up<T>({x, gain, columns, epsilon}, weights, y, uint32_t(rows), stride, WaveShare(waves_per_row), slots)
 
 HG_KERNEL(fused_gate_up_f32, VECTOR_THREADS, GATE_UP_PARAMETERS(float)) { GATE_UP_BODY(float); }
 HG_KERNEL(fused_gate_up_f16, VECTOR_THREADS, GATE_UP_PARAMETERS(f16)) { GATE_UP_BODY(f16); }

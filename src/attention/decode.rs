@@ -167,11 +167,12 @@ impl Operation for AttentionDecode {
         }
         let splits = splits(device, problem);
         let (per_block, tiles) = head_tiles(heads);
-        let (parts, counters) = match splits {
-            1 => (PlanArgument::Null, PlanArgument::Null),
-            _ => (PlanArgument::Workspace(0), PlanArgument::Counters),
-        };
         let tiles = rows * heads.kv * tiles;
+        let part_bytes = splits * (heads.dim + PART_FLOATS) * DType::F32.size();
+        let (shared, workspace_bytes, counters) = match splits {
+            1 => ([PlanArgument::Null; 2], 0, 0),
+            _ => ([PlanArgument::Workspace(0), PlanArgument::Counters], rows * heads.query * part_bytes, tiles),
+        };
         let sizes = [heads.query, heads.kv, heads.dim, number(problem, "capacity"), splits];
         let mut scalars: Vec<_> = sizes.map(|size| PlanArgument::U32(size as u32)).into();
         scalars.push(PlanArgument::F32(scale(problem)));
@@ -179,7 +180,7 @@ impl Operation for AttentionDecode {
         let strided = (0..specs.len()).filter(|slot| specs[*slot].dtype != DType::U32);
         scalars.extend(strided.map(PlanArgument::RowStride));
         let mut arguments: Vec<_> = (0..specs.len()).map(PlanArgument::Tensor).collect();
-        arguments.extend([parts, counters]);
+        arguments.extend(shared);
         arguments.extend(scalars);
         let launch = PlannedLaunch {
             kernel: KernelId::new("attention/attention_decode", format!("attention_decode_{dtype}_heads{per_block}")),
@@ -189,10 +190,6 @@ impl Operation for AttentionDecode {
                 dynamic_shared_bytes: 0,
             },
             arguments,
-        };
-        let (workspace_bytes, counters) = match splits {
-            1 => (0, 0),
-            _ => (rows * heads.query * splits * (heads.dim + PART_FLOATS) * DType::F32.size(), tiles),
         };
         Ok(LaunchPlan::of_launches(workspace_bytes, vec![launch]).with_counters(counters).overlapping())
     }

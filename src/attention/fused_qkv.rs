@@ -3,7 +3,7 @@
 use rayon::prelude::*;
 
 use crate::backend::{DeviceInfo, KernelId};
-use crate::matrix::{Bounded, EPSILON, NormalisedVector, WaveShare};
+use crate::matrix::{Bounded, EPSILON, MOST_ROWS, NormalisedVector, WaveShare};
 use crate::operation::{
     ContractError, Cost, ElementGate, InputClass, LaunchPlan, NumericOutput, NumericReference, Operation,
     ParameterKind, ParameterSpec, ParameterValue, PlanArgument, PlannedLaunch, Problem, Reference, TensorRole,
@@ -31,8 +31,8 @@ const PARAMETERS: &[ParameterSpec] = &[
     },
 ];
 
-/// Kernels count pairs of them in 32 bits, and steps of the grid beyond.
-const MOST_PROJECTED: usize = 1 << 30;
+/// Two make a pair, which is a row to the waves that share it.
+const MOST_PROJECTED: usize = 2 * MOST_ROWS;
 
 /// Of the vector; weights, gain and bias are ordinary numbers. In NanFirst the token's sequence lies outside the cache, in
 /// NanLast its position, and the vector has no NaN in either.

@@ -19,4 +19,4 @@ pub use normalised_vector::{Bounded, EPSILON, NormalisedVector};
 pub use product::MatrixProduct;
 pub use vector::MatrixVector;
 pub use vendor_product::VendorMatrixProduct;
-pub use wave_share::WaveShare;
+pub use wave_share::{MOST_ROWS, WaveShare};

@@ -13,7 +13,7 @@ use crate::tensor::{DType, HostTensor, QuantFormat};
 use super::input_classes::CLASSES;
 use super::random_blocks::fill_row;
 use super::rounding::Dot;
-use super::wave_share::WaveShare;
+use super::wave_share::{MOST_ROWS, WaveShare};
 
 const fn flag(name: &'static str, summary: &'static str) -> ParameterSpec {
     ParameterSpec { name, kind: ParameterKind::Flag, default: ParameterValue::Flag(false), summary }
@@ -94,8 +94,8 @@ impl Operation for MatrixVector {
     fn check(&self, problem: &Problem) -> Result<(), ContractError> {
         let Problem { rows, columns, layout, .. } = *problem;
         let refused = |rule: String| Err(ContractError::Shape { operation: self.name(), rows, columns, rule });
-        if rows == 0 || columns == 0 || columns > 1 << 30 {
-            return refused("at least one row, of 1 to 2^30 columns".to_string());
+        if rows == 0 || rows > MOST_ROWS || columns == 0 || columns > 1 << 30 {
+            return refused("1 to 2^24 rows, of 1 to 2^30 columns".to_string());
         }
         if let Some(format) = self.format.filter(|format| !columns.is_multiple_of(format.block_weights())) {
             return refused(format!("columns are whole blocks of {} weights", format.block_weights()));

@@ -11,8 +11,8 @@ const BUSY_THREADS: usize = 1024;
 /// Weights of a wave that make it worth its place: two loads of each of its lanes.
 const LEAST_SHARE: usize = 512;
 
-/// Blocks beyond this walk on in steps of the grid.
-const MOST_BLOCKS: usize = 1 << 20;
+/// Rows that have blocks enough on every device: HIP counts the threads of a launch in 32 bits.
+pub const MOST_ROWS: usize = 1 << 24;
 
 /// Waves for each row, and the launch that has them.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -23,15 +23,15 @@ pub struct WaveShare {
 }
 
 impl WaveShare {
-    /// For `rows` rows of `columns` weights that are read together; a kernel that makes several rows at a time has so many
-    /// fewer, and longer ones.
+    /// For `rows` rows, at most `MOST_ROWS`, of `columns` weights that are read together; a kernel that makes several rows at a
+    /// time has so many fewer, and longer ones.
     pub fn new(device: &DeviceInfo, rows: usize, columns: usize) -> Self {
         let (wave, busy) = (device.wave_size as usize, device.multiprocessors as usize * BUSY_THREADS);
         let most = (THREADS as usize / wave).min(columns / LEAST_SHARE).max(1);
         let wanted = busy.div_ceil((rows * wave).max(1)).min(most);
         let waves_per_row = 1 << wanted.ilog2();
         let rows_per_block = THREADS as usize / wave / waves_per_row;
-        let grid = rows.div_ceil(rows_per_block).min(MOST_BLOCKS) as u32;
+        let grid = rows.div_ceil(rows_per_block) as u32;
         let dimensions = LaunchDimensions { grid: [grid, 1, 1], block: [THREADS, 1, 1], dynamic_shared_bytes: 0 };
         Self { waves_per_row: waves_per_row as u32, dimensions }
     }

@@ -3,7 +3,7 @@
 use rayon::prelude::*;
 
 use crate::backend::{DeviceInfo, KernelId};
-use crate::matrix::{Bounded, EPSILON, NormalisedVector, WaveShare};
+use crate::matrix::{Bounded, EPSILON, MOST_ROWS, NormalisedVector, WaveShare};
 use crate::operation::{
     ContractError, Cost, ElementGate, InputClass, InputGenerator, LaunchPlan, NumericOutput, NumericReference,
     Operation, ParameterSpec, PlanArgument, PlannedLaunch, Problem, Reference, TensorRole, TensorSpec,
@@ -75,8 +75,8 @@ impl Operation for FusedGateUp {
 
     fn check(&self, problem: &Problem) -> Result<(), ContractError> {
         let Problem { rows, columns, layout, .. } = *problem;
-        if rows == 0 || rows > 1 << 30 || columns == 0 || columns > 1 << 30 {
-            let rule = "1 to 2^30 rows, of 1 to 2^30 columns".to_string();
+        if rows == 0 || rows > MOST_ROWS || columns == 0 || columns > 1 << 30 {
+            let rule = "1 to 2^24 rows, of 1 to 2^30 columns".to_string();
             return Err(ContractError::Shape { operation: self.name(), rows, columns, rule });
         }
         let refused = |layout: &str, rule: &str| {

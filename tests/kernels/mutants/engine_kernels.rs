@@ -209,7 +209,7 @@ pub const MUTANTS: &[Mutant] = &[
     Mutant {
         mistake: "the last element beside the vectors is dropped",
         file: "matrix/matrix_vector.hip",
-        replacements: &[("n < columns - body; n += lanes", "n + 1 < columns - body; n += lanes")],
+        replacements: &[("column < columns; column += step", "column + 1 < columns; column += step")],
         case: "matrix_vector/f32/3x65/normal",
         wave: "32",
         expects: "wrong y: ",
