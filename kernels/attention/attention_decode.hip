@@ -309,10 +309,9 @@ HG_DEVICE void attention_decode(const T* q, const T* k_cache, const T* v_cache, 
 }
 
 #define DECODE_PARAMETERS(T)                                                                                           \
-    (const T* q, const T* k_cache, const T* v_cache, const uint32_t* lengths, T* y, float* parts, uint32_t* counters, \
-     uint32_t heads,                                                                                                   \
-     uint32_t kv_heads, uint32_t head_dim, uint32_t capacity, uint32_t splits, float scale, int64_t q_stride,          \
-     int64_t k_stride, int64_t v_stride, int64_t y_stride)
+    (const T* q, const T* k_cache, const T* v_cache, const uint32_t* lengths, T* y, float* parts, uint32_t* counters,  \
+     uint32_t heads, uint32_t kv_heads, uint32_t head_dim, uint32_t capacity, uint32_t splits, float scale,            \
+     int64_t q_stride, int64_t k_stride, int64_t v_stride, int64_t y_stride)
 #define DECODE_SHAPE {heads, kv_heads, head_dim, capacity, splits, scale, q_stride, k_stride, v_stride, y_stride}
 #define DECODE_BODY(HEADS)                                                                                             \
     HG_SHARED(Floats4, fours, HEADS * 2 * DECODE_THREADS);                                                             \

@@ -6,7 +6,8 @@
 // Bytes: reads the weights once, and x and the gain for each pair of rows, from cache; writes a number per row. Memory binds.
 // The pair of rows that a wave, or waves_per_row neighbours, make are two elements that turn together; of values, and of
 // elements that do not turn, two neighbours.
-// With three or five decoding is slower: docs/performance.md, the last table of changes.
+//
+// With three or five blocks decoding is slower: docs/performance.md, the last table of changes.
 #define HG_RESIDENT_BLOCKS 4
 
 #include "normalised_pair.h"

@@ -6,7 +6,8 @@
 // busy. Lanes read UNROLL consecutive vectors (or runs of 16 quantised weights) a step, so that UNROLL loads of each lane are
 // in flight, and add their sums at the end; the waves of a row then add theirs, in order. Numbers of W are asked for before the
 // kernel has waited for those ahead of it: the first loads are on their way while the last ones of another product come in.
-// With three or five decoding is slower: docs/performance.md, the last table of changes.
+//
+// With three or five blocks decoding is slower: docs/performance.md, the last table of changes.
 #define HG_RESIDENT_BLOCKS 4
 
 #include "quantised.h"
@@ -43,8 +44,8 @@ HG_DEVICE float part_of_row(const T* weight, const T* x, uint32_t columns, const
                             PreviousKernels& previous) {
     constexpr uint32_t COUNT = Vector16<T>::COUNT;
     const uint32_t lane = lane_index(), lanes = wave_size();
-    // Where something is not aligned, which no engine has, single elements are right, if slow: code that can read vectors from
-    // anywhere takes registers, and registers keep the next kernel's blocks from beginning.
+    // Where something is not aligned, which no engine has, single elements are right, if slow. Code that can read vectors from
+    // anywhere made every other product slower.
     const uint32_t vectors = (misalignment(weight) | misalignment(x)) == 0 ? columns / COUNT : 0;
     const uint32_t stop = share.begin(vectors, share.part() + 1);
     float sum = 0.0f;

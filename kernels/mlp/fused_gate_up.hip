@@ -3,7 +3,8 @@
 //
 // Bytes: reads the weights once, and x and the gain for each pair of rows, from cache; writes a number per pair. Memory binds.
 // A wave, or waves_per_row neighbours, make a gate and its up.
-// With three or five decoding is slower: docs/performance.md, the last table of changes.
+//
+// With three or five blocks decoding is slower: docs/performance.md, the last table of changes.
 #define HG_RESIDENT_BLOCKS 4
 
 #include "normalised_pair.h"

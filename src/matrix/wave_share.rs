@@ -36,3 +36,27 @@ impl WaveShare {
         Self { waves_per_row: waves_per_row as u32, dimensions }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::backend::amd_device_on_paper;
+
+    #[test]
+    fn every_row_has_its_waves_and_no_launch_has_more_threads_than_32_bits_count() {
+        for (architecture, wave_size) in [("gfx942", 64), ("gfx1100", 32)] {
+            let device = amd_device_on_paper(architecture, wave_size);
+            let exponents = (0..=30).flat_map(|exponent| [(1 << exponent) - 1, 1 << exponent, (1 << exponent) + 1]);
+            for rows in exponents.filter(|rows| (1..=MOST_ROWS).contains(rows)) {
+                for columns in [1, 511, 2048, 1 << 20] {
+                    let share = WaveShare::new(&device, rows, columns);
+                    let threads = u64::from(share.dimensions.grid[0]) * u64::from(THREADS);
+                    let waves = threads / u64::from(device.wave_size);
+                    let of = format!("{rows} rows of {columns} on {architecture}: {share:?}");
+                    assert!(waves >= rows as u64 * u64::from(share.waves_per_row), "{of}");
+                    assert!(share.waves_per_row.is_power_of_two() && threads < 1 << 32, "{of}");
+                }
+            }
+        }
+    }
+}

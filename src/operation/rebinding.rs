@@ -13,6 +13,7 @@ pub struct Footprint {
     pub outputs: u64,
     /// All outputs, those that lie over inputs too.
     pub written: u64,
+    /// Counters included.
     pub workspace: u64,
 }
 
@@ -34,7 +35,7 @@ impl BoundProblem {
             inputs: bytes(&|role| role == TensorRole::Input),
             outputs: bytes(&|role| role == TensorRole::Output),
             written: bytes(&|role| role != TensorRole::Input),
-            workspace: self.workspace.as_ref().map_or(0, |workspace| workspace.bytes() as u64),
+            workspace: self.workspace.iter().chain(&self.counters).map(|scratch| scratch.bytes() as u64).sum(),
         }
     }
 

@@ -32,9 +32,9 @@ impl<D: GpuDriver> Landing<D> {
 
 impl<D: GpuDriver> Drop for Landing<D> {
     fn drop(&mut self) {
-        if self.stream.may_free() {
-            // SAFETY: the memory is this landing's own, and the driver waits for a copy that is still under way. A failed free
-            // leaves it to the end of the process.
+        if self.stream.may_free() && self.event.wait("free_pinned").is_ok() {
+            // SAFETY: the memory is this landing's own, and the latest copy into it has passed. A failed free, or wait, leaves it
+            // to the end of the process.
             let _ = unsafe { self.stream.driver.free_pinned(self.pointer) };
         }
     }
@@ -69,7 +69,7 @@ impl<D: GpuDriver> Landings<D> {
         stream.enter_outside_capture("download_later")?;
         let landing = self.take(stream, bytes)?;
         // SAFETY: the caller checked the range, which lies in a live allocation; freed memory stays mapped until the stream has
-        // run. The landing is at least as large, and lives until the stream has run: see its drop.
+        // run. The landing is at least as large, and waits for the copy when it is dropped.
         let copied = unsafe { stream.driver.copy_to_host(landing.pointer.pointer(), address, bytes, stream.handle) };
         copied.map_err(|error| stream.error(error, format!("{bytes} bytes of {source:?}, later")))?;
         landing.event.record()?;

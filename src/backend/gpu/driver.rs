@@ -74,7 +74,7 @@ pub trait GpuDriver: Send + Sync + 'static {
     unsafe fn free(&self, address: u64) -> DriverResult<()>;
     /// Host memory that copies to the host need not wait for.
     fn allocate_pinned(&self, bytes: usize) -> DriverResult<Handle>;
-    /// Waits for copies into it.
+    /// No copy into it is under way.
     unsafe fn free_pinned(&self, pointer: Handle) -> DriverResult<()>;
     unsafe fn copy_to_device(&self, to: u64, from: *const c_void, bytes: usize, stream: Handle) -> DriverResult<()>;
     unsafe fn copy_to_host(&self, to: *mut c_void, from: u64, bytes: usize, stream: Handle) -> DriverResult<()>;

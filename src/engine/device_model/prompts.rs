@@ -95,7 +95,6 @@ impl DeviceModel {
         record(&*self.stages[2])?;
         self.run_sampler(sequences, 0)?;
         record(&*self.stages[3])?;
-        let first = self.bench.memory.send_tokens(&*device, sequences)?;
         let mut stages = RequestStages::default();
         let between = |start: usize| {
             let (start, stop) = (&self.stages[start], &self.stages[start + 1]);
@@ -105,6 +104,7 @@ impl DeviceModel {
         stages.sample = between(2)?;
         (stages.prefill, stages.lm_head) = (between(0)?, between(1)?);
         let done = Instant::now();
+        let first = self.bench.memory.send_tokens(&*device, sequences)?;
         let first = self.receive(first, 0)?;
         stages.token_to_host = done.elapsed();
         self.begin(sequences, tokens);

@@ -62,8 +62,8 @@ fn widened(weights: &ModelWeights<'_>, dtype: DType) -> usize {
     layers.chain([head]).max().unwrap_or(0)
 }
 
-/// Bytes of the largest workspace of an operation, and the most counters, of any number of sequences that there is room for. Refuses shapes that
-/// no kernel takes.
+/// Bytes of the largest workspace of an operation, and the most counters, of any number of sequences that there is room for.
+/// Refuses shapes that no kernel takes.
 fn scratch(info: &DeviceInfo, config: &ModelConfig, settings: &Settings) -> Result<(usize, usize), DeviceModelError> {
     let (dtype, capacity) = (settings.compute, settings.capacity);
     let mut most = (0, 0);
