@@ -117,6 +117,19 @@ struct CachePlace {
         return step;
     }
 
+    // Loads one more position of the step.
+    HG_MEMBER void add(StepRows<T>& step, uint32_t base, uint32_t position) const {
+        HG_UNROLL
+        for (uint32_t j = 0; j < KEYS; j++) {
+            if (base + j * rows + row != position) continue;
+            if (aligned) {
+                load_row<true>(step, j, base, position + 1);
+            } else {
+                load_row<false>(step, j, base, position + 1);
+            }
+        }
+    }
+
     template <bool ALIGNED>
     HG_MEMBER void load_row(StepRows<T>& step, uint32_t j, uint32_t base, uint32_t end) const {
         const uint32_t position = base + j * rows + row;
@@ -126,13 +139,13 @@ struct CachePlace {
     }
 };
 
-// Adds the positions of one split. Called by the whole block; `queries` may still be on their way to shared memory.
+// Adds the positions of one split, whose first step is in `rows`. Called by the whole block; `queries` may still be on their way
+// to shared memory.
 template <uint32_t HEADS, typename T>
-HG_DEVICE void attend(const CachePlace<T>& place, const Share& share, uint32_t begin, const Floats4* queries,
-                      const Pairs<HEADS>& pairs, Running<HEADS>& running) {
-    const uint32_t end = share.length - begin < share.positions ? share.length : begin + share.positions;
+HG_DEVICE void attend(const CachePlace<T>& place, const Share& share, uint32_t begin, StepRows<T>& rows,
+                      const Floats4* queries, const Pairs<HEADS>& pairs, Running<HEADS>& running) {
+    const uint32_t end = share.end(begin);
     const uint32_t lanes = 1u << pairs.bits, step = place.rows * KEYS;
-    StepRows<T> rows = place.load(begin, end);
     __syncthreads();
     for (uint32_t base = begin; base < end; base += step) {
         const StepRows<T> next = place.load(base + step, end);
@@ -261,14 +274,31 @@ HG_DEVICE void add_rows(Running<HEADS>& running, const DecodeShape& shape, const
 template <uint32_t HEADS, typename T>
 HG_DEVICE void attention_decode(const T* q, const T* k_cache, const T* v_cache, const uint32_t* lengths, T* y,
                                 float* parts, uint32_t* counters, const DecodeShape& shape, const DecodeScratch& scratch) {
-    begin_overlapped();
+    let_next_kernel_begin();
     const uint32_t group = shape.heads / shape.kv_heads, tiles = (group + HEADS - 1) / HEADS;
     const uint32_t tile = blockIdx.x % tiles, kv_head = blockIdx.x / tiles % shape.kv_heads, split = blockIdx.y;
     const uint64_t sequence = blockIdx.x / tiles / shape.kv_heads;
     const Share share = share_of(lengths, sequence, shape);
-    if (split >= share.used) return;
+    if (split >= share.used) {
+        wait_for_previous_kernels();
+        return;
+    }
     const uint32_t bits = lane_bits(shape.head_dim);
     const Pairs<HEADS> pairs(bits);
+    const int64_t row = (int64_t(sequence) * shape.kv_heads + kv_head) * shape.capacity;
+    const uint32_t column = pairs.lane * CHUNK;
+    const bool aligned = misalignment(k_cache) == 0 && misalignment(v_cache) == 0 &&
+                         uint64_t(shape.k_stride | shape.v_stride) % Vector16<T>::COUNT == 0;
+    const CachePlace<T> place = {k_cache + row * shape.k_stride + column, v_cache + row * shape.v_stride + column,
+                                 shape.k_stride, shape.v_stride, threadIdx.x >> bits, DECODE_THREADS >> bits,
+                                 column < shape.head_dim, aligned};
+    const uint32_t begin = split * share.positions, end = share.end(begin);
+    // Of all positions the kernels ahead of this one may still write the newest.
+    const uint32_t newest = share.length > 0 ? share.length - 1 : 0;
+    StepRows<T> rows = place.load(begin, end < newest ? end : newest);
+    wait_for_previous_kernels();
+    if (newest < end) place.add(rows, begin, newest);
+
     const uint32_t first_head = kv_head * group + tile * HEADS;
     const uint32_t left = group - tile * HEADS, present = left < HEADS ? left : HEADS;
     load_queries<HEADS>(q + int64_t(sequence) * shape.q_stride + first_head * shape.head_dim, present, shape, bits,
@@ -282,14 +312,7 @@ HG_DEVICE void attention_decode(const T* q, const T* k_cache, const T* v_cache, 
         HG_UNROLL
         for (uint32_t i = 0; i < CHUNK; i++) running.row[head][i] = 0.0f;
     }
-    const int64_t row = (int64_t(sequence) * shape.kv_heads + kv_head) * shape.capacity;
-    const uint32_t column = pairs.lane * CHUNK;
-    const bool aligned = misalignment(k_cache) == 0 && misalignment(v_cache) == 0 &&
-                         uint64_t(shape.k_stride | shape.v_stride) % Vector16<T>::COUNT == 0;
-    const CachePlace<T> place = {k_cache + row * shape.k_stride + column, v_cache + row * shape.v_stride + column,
-                                 shape.k_stride, shape.v_stride, threadIdx.x >> bits, DECODE_THREADS >> bits,
-                                 column < shape.head_dim, aligned};
-    attend(place, share, split * share.positions, scratch.fours, pairs, running);
+    attend(place, share, begin, rows, scratch.fours, pairs, running);
     T* const output = y + int64_t(sequence) * shape.y_stride + first_head * shape.head_dim;
     add_rows(running, shape, pairs, scratch, [&](uint32_t head, uint32_t column, float total, float largest, float sum) {
         if (head >= present) return;

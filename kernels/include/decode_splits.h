@@ -26,6 +26,9 @@ constexpr uint32_t SINGLE_STEPS = 4;
 constexpr uint32_t LEAST_STEPS = 2;
 struct Share {
     uint32_t length, positions, used;
+
+    // Behind the last position of the split that begins there.
+    HG_MEMBER uint32_t end(uint32_t begin) const { return length - begin < positions ? length : begin + positions; }
 };
 HG_DEVICE Share share_of(const uint32_t* lengths, uint64_t sequence, const DecodeShape& shape) {
     const uint32_t given = lengths[sequence], length = given < shape.capacity ? given : shape.capacity;

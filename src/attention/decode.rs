@@ -191,7 +191,7 @@ impl Operation for AttentionDecode {
             },
             arguments,
         };
-        Ok(LaunchPlan::of_launches(workspace_bytes, vec![launch]).with_counters(counters).overlapping())
+        Ok(LaunchPlan::of_launches(workspace_bytes, vec![launch]).with_counters(counters).overlapping_ahead(&[1, 2, 3]))
     }
 
     fn cost(&self, problem: &Problem) -> Cost {

@@ -123,7 +123,8 @@ pub trait Device: Send + Sync {
 
     /// As `launch`, but the kernel's blocks may start while earlier kernels still run, where the device can do that. The
     /// kernel waits for those itself before it touches a buffer (`wait_for_previous_kernels`), or reads no others than
-    /// `Argument::Constant`; the emulator stops one that does not, and one that writes what was constant to another. Everything else on the stream sees it as an ordinary launch.
+    /// `Argument::Constant`, and of `Argument::Settled` what is; the emulator stops one that does not, and one that writes what
+    /// was constant to another. Everything else on the stream sees it as an ordinary launch.
     fn launch_overlapped(
         &self,
         kernel: &Kernel,

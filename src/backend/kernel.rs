@@ -103,6 +103,12 @@ pub enum Argument<'a> {
         buffer: &'a Buffer,
         offset: usize,
     },
+    /// Like `Buffer`, into memory that kernels write in turn: an overlapped one may read ahead what none has written since all
+    /// that was enqueued was last done, which is so at a copy, a fill, and a launch that is not overlapped.
+    Settled {
+        buffer: &'a Buffer,
+        offset: usize,
+    },
     /// A null pointer: an optional tensor that is not there.
     Null,
     U32(u32),
@@ -116,7 +122,9 @@ impl<'a> Argument<'a> {
     /// The buffer that the argument points into.
     pub fn buffer(&self) -> Option<&'a Buffer> {
         match self {
-            Argument::Buffer { buffer, .. } | Argument::Constant { buffer, .. } => Some(buffer),
+            Argument::Buffer { buffer, .. } | Argument::Constant { buffer, .. } | Argument::Settled { buffer, .. } => {
+                Some(buffer)
+            }
             _ => None,
         }
     }
@@ -124,9 +132,9 @@ impl<'a> Argument<'a> {
     /// The argument's value in the low bytes of a little-endian word; every kernel parameter is 4 or 8 bytes.
     pub fn to_bits(self) -> u64 {
         match self {
-            Argument::Buffer { buffer, offset } | Argument::Constant { buffer, offset } => {
-                buffer.address() + offset as u64
-            }
+            Argument::Buffer { buffer, offset }
+            | Argument::Constant { buffer, offset }
+            | Argument::Settled { buffer, offset } => buffer.address() + offset as u64,
             Argument::Null => 0,
             Argument::U32(value) => u64::from(value),
             Argument::I32(value) => u64::from(value as u32),

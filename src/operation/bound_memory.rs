@@ -2,8 +2,8 @@
 
 use crate::backend::{Argument, BackendError, Buffer, Device, MatrixOperand};
 
-use super::PlanArgument;
 use super::bound_step::{BoundLaunch, BoundProduct, BoundStep};
+use super::{Ahead, PlanArgument};
 
 /// Where a plan's tensors and its workspace are.
 pub(super) trait Memory {
@@ -13,9 +13,9 @@ pub(super) trait Memory {
     fn row_stride(&self, slot: usize) -> usize;
     fn workspace(&self) -> Option<&Buffer>;
     fn counters(&self) -> Option<&Buffer>;
-    /// Whether nothing that is enqueued writes the tensor in that slot.
-    fn is_constant(&self, _slot: usize) -> bool {
-        false
+    /// How much of the tensor in that slot may be read ahead.
+    fn ahead(&self, _slot: usize) -> Ahead {
+        Ahead::Nothing
     }
 }
 
@@ -31,7 +31,7 @@ pub(super) fn enqueue(
         BoundStep::Launch(BoundLaunch { kernel, dimensions, arguments, overlapping }) => {
             let arguments = arguments.iter().map(|argument| bind(*argument, memory)).collect::<Result<Vec<_>, _>>()?;
             let ahead = overlapping.as_ref().filter(|_| overlap);
-            match ahead.is_some_and(|slots| slots.iter().all(|slot| memory.is_constant(*slot))) {
+            match ahead.is_some_and(|slots| slots.iter().all(|slot| memory.ahead(*slot) != Ahead::Nothing)) {
                 true => device.launch_overlapped(kernel, *dimensions, &arguments),
                 false => device.launch(kernel, *dimensions, &arguments),
             }
@@ -51,9 +51,10 @@ fn bind(argument: PlanArgument, memory: &dyn Memory) -> Result<Argument<'_>, Bac
     Ok(match argument {
         PlanArgument::Tensor(slot) => {
             let (buffer, offset) = memory.tensor(slot);
-            match memory.is_constant(slot) {
-                true => Argument::Constant { buffer, offset },
-                false => Argument::Buffer { buffer, offset },
+            match memory.ahead(slot) {
+                Ahead::Everything => Argument::Constant { buffer, offset },
+                Ahead::Settled => Argument::Settled { buffer, offset },
+                Ahead::Nothing => Argument::Buffer { buffer, offset },
             }
         }
         PlanArgument::RowStride(slot) => Argument::I64(memory.row_stride(slot) as i64),

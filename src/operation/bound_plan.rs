@@ -21,19 +21,35 @@ pub struct Place {
     pub offset: usize,
     /// In elements; `None` for that of the problem's layout.
     pub row_stride: Option<usize>,
-    /// Whether nothing that is enqueued writes the buffer, as long as plans over it run: kernels may read it ahead.
-    pub constant: bool,
+    /// What kernels may read of the buffer before they have waited for those ahead of them.
+    pub ahead: Ahead,
+}
+
+/// How much of a buffer may be read ahead.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Ahead {
+    Nothing,
+    /// What nothing enqueued has written since everything before was done: the owner sees to it that a kernel which reads ahead
+    /// finds there what it wants.
+    Settled,
+    /// All: nothing that is enqueued writes it, as long as plans over it run.
+    Everything,
 }
 
 impl Place {
     /// The beginning of a buffer.
     pub fn start(buffer: &Buffer) -> Self {
-        Self { buffer: buffer.clone(), offset: 0, row_stride: None, constant: false }
+        Self { buffer: buffer.clone(), offset: 0, row_stride: None, ahead: Ahead::Nothing }
     }
 
     /// The beginning of a buffer that nothing enqueued writes, such as weights.
     pub fn constant(buffer: &Buffer) -> Self {
-        Self { constant: true, ..Self::start(buffer) }
+        Self { ahead: Ahead::Everything, ..Self::start(buffer) }
+    }
+
+    /// The beginning of a buffer that kernels write in turn, and read ahead where it is settled.
+    pub fn settled(buffer: &Buffer) -> Self {
+        Self { ahead: Ahead::Settled, ..Self::start(buffer) }
     }
 
     /// `elements` of a type further on.
@@ -168,8 +184,8 @@ impl Memory for BoundPlan {
         Some(&self.scratch.counters)
     }
 
-    fn is_constant(&self, slot: usize) -> bool {
-        self.places[slot].constant
+    fn ahead(&self, slot: usize) -> Ahead {
+        self.places[slot].ahead
     }
 }
 

@@ -23,7 +23,7 @@ mod plan;
 mod problem;
 mod rebinding;
 
-pub use bound_plan::{BoundPlan, Place, Scratch};
+pub use bound_plan::{Ahead, BoundPlan, Place, Scratch};
 pub use bound_problem::{BindError, BoundProblem};
 pub use case::Case;
 pub use code_identity::CodeIdentity;

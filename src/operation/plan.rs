@@ -105,7 +105,7 @@ pub struct LaunchPlan {
     pub counters: usize,
     pub steps: Vec<PlanStep>,
     /// Where every kernel waits for those before it by itself, so that an engine may let it begin while they run: the slots
-    /// of the tensors that kernels read before they wait. Only where all of these are constant may they overlap.
+    /// of the tensors that kernels read before they wait. Only where all of these are constant or settled may they overlap.
     pub overlapping: Option<Arc<[usize]>>,
 }
 

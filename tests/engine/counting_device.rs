@@ -79,9 +79,9 @@ impl Kept {
     fn of(argument: &Argument<'_>) -> Self {
         match *argument {
             // Replayed by ordinary launches, which read nothing ahead.
-            Argument::Buffer { buffer, offset } | Argument::Constant { buffer, offset } => {
-                Kept::Buffer(buffer.clone(), offset)
-            }
+            Argument::Buffer { buffer, offset }
+            | Argument::Constant { buffer, offset }
+            | Argument::Settled { buffer, offset } => Kept::Buffer(buffer.clone(), offset),
             Argument::Null => Kept::Other(Argument::Null),
             Argument::U32(value) => Kept::Other(Argument::U32(value)),
             Argument::I32(value) => Kept::Other(Argument::I32(value)),

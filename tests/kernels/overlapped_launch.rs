@@ -78,3 +78,43 @@ fn what_is_read_ahead_must_not_be_written() {
     let error = outcome.expect_err("the second writes what the first read").to_string();
     assert!(error.contains("byte 0 of `a`, which other kernels read before they wait"), "{error}");
 }
+
+#[test]
+fn what_kernels_write_in_turn_may_be_read_ahead_where_it_is_settled() {
+    let settled = |buffer| Argument::Settled { buffer, offset: 0 };
+    let options = HostOptions { memory_check: true, ..HostOptions::default() };
+    let device = HostDevice::new(options, Arc::new(KernelLibrary::embedded())).expect("embedded");
+    let [a, b, c] = ["a", "b", "c"].map(|label| device.allocate(256, label).expect("memory"));
+    let kernel = device.load(&KernelId::new(PRODUCT.0, PRODUCT.1)).expect("a kernel of this crate");
+    let dimensions = LaunchDimensions { grid: [1; 3], block: [256, 1, 1], dynamic_shared_bytes: 0 };
+    let launch = |overlapped: bool, weights: Argument<'_>, y: Argument<'_>| {
+        let shape = [Argument::U64(1), Argument::U32(8), Argument::U32(1), Argument::I64(8)];
+        let arguments = [&[weights, at(&b), Argument::Null, Argument::Null, y][..], &shape].concat();
+        match overlapped {
+            true => device.launch_overlapped(&kernel, dimensions, &arguments),
+            false => device.launch(&kernel, dimensions, &arguments),
+        }
+    };
+    for buffer in [&a, &b, &c] {
+        device.fill(buffer, 0, 256, 0).expect("it is there");
+    }
+    // Weights in the first 32 bytes of a; y behind them, and into them.
+    let (behind, into) = (Argument::Settled { buffer: &a, offset: 32 }, Argument::Settled { buffer: &a, offset: 28 });
+    launch(true, settled(&a), behind).expect("nobody has written there");
+    launch(true, settled(&a), at(&c)).expect("what was written lies behind what is read");
+    // Nobody called it settled by then, so that all of it counts as written.
+    launch(true, settled(&c), into).expect_err("c was written by the launch before");
+    launch(false, settled(&c), into).expect("an ordinary launch waits for all of them");
+    let error = launch(true, settled(&a), at(&c)).expect_err("that one may still run").to_string();
+    assert!(error.contains("of `a` before wait_for_previous_kernels()"), "{error}");
+    let boundaries: [&dyn Fn() -> Result<(), BackendError>; 3] =
+        [&|| device.fill(&b, 0, 256, 0), &|| device.copy(&b, 0, &c, 0, 128), &|| {
+            device.download_later(&c, 0, 4).map(drop)
+        }];
+    for boundary in boundaries {
+        launch(true, settled(&b), into).expect("b is settled");
+        launch(true, settled(&a), at(&c)).expect_err("that one may still run");
+        boundary().expect("enqueued");
+        launch(true, settled(&a), at(&c)).expect("everything before is done");
+    }
+}

@@ -79,7 +79,7 @@ pub(super) fn check_access(address: usize, bytes: usize, kind: AccessKind) {
         check_deadline(context, block);
     }
     if !context.waited {
-        check_early(block, address, kind);
+        check_early(block, address, bytes, kind);
     }
     if !contains(*block.recent.slot(kind), address, bytes) {
         search(context, block, address, bytes, kind);
@@ -97,14 +97,16 @@ fn check_deadline(context: &mut ThreadContext, block: &mut BlockState) {
     }
 }
 
-/// Stops a thread of an overlapped launch that touches a buffer before it has waited, but to read a constant one: on a GPU an
-/// earlier kernel may still write there, or read.
+/// Stops a thread of an overlapped launch that touches a buffer before it has waited, but to read a constant one or what is
+/// settled: on a GPU an earlier kernel may still write there, or read.
 #[cold]
-fn check_early(block: &BlockState, address: usize, kind: AccessKind) {
+fn check_early(block: &BlockState, address: usize, bytes: usize, kind: AccessKind) {
     // SAFETY: the launch outlives its blocks.
     let launch = unsafe { &*block.launch };
     let found = launch.buffers.iter().find(|range| contains((range.start, range.bytes), address, 1));
-    if let Some(range) = found.filter(|range| !(range.constant && kind == AccessKind::Read)) {
+    let Some(range) = found else { return };
+    let settled = || range.settled && !launch.memory.is_unsettled(range, address, bytes);
+    if kind != AccessKind::Read || !(range.constant || settled()) {
         stop_with_fault(format!(
             "{} at byte {} of `{}` before wait_for_previous_kernels()",
             kind.name(),
@@ -142,7 +144,13 @@ fn search(context: &mut ThreadContext, block: &mut BlockState, address: usize, b
                 range.label
             ));
         }
-        *block.recent.slot(kind) = (range.start, range.bytes);
+        if kind != AccessKind::Read {
+            launch.memory.unsettle(range, address, bytes);
+        }
+        // Writes to settled buffers come here every time.
+        if kind == AccessKind::Read || !range.settled {
+            *block.recent.slot(kind) = (range.start, range.bytes);
+        }
         return;
     }
     let arguments = (launch.arguments.as_ptr() as usize, size_of_val(&launch.arguments[..]));

@@ -49,6 +49,9 @@ impl HostDevice {
         self.check_dimensions(kernel, dimensions)?;
         let limit = *self.launch_limit.lock().unwrap_or_else(PoisonError::into_inner);
         let words = self.bind(&host_kernel, arguments)?;
+        if !overlapped {
+            self.memory.settle();
+        }
         let launch = Arc::new(Launch {
             kernel: host_kernel,
             variant: if self.options.memory_check { Variant::Checked } else { Variant::Plain },
@@ -129,7 +132,8 @@ impl HostDevice {
 
 fn size_of_argument(argument: &Argument<'_>) -> u8 {
     match argument {
-        Argument::Buffer { .. } | Argument::Constant { .. } | Argument::Null | Argument::U64(_) | Argument::I64(_) => 8,
+        Argument::Buffer { .. } | Argument::Constant { .. } | Argument::Settled { .. } | Argument::Null => 8,
+        Argument::U64(_) | Argument::I64(_) => 8,
         Argument::U32(_) | Argument::I32(_) | Argument::F32(_) => 4,
     }
 }
@@ -143,9 +147,13 @@ fn buffers_of(memory: &HostMemory, arguments: &[Argument<'_>], overlapped: bool)
         if overlapped && matches!(argument, Argument::Constant { .. }) {
             memory.mark_constant(start);
         }
+        if matches!(argument, Argument::Settled { .. }) {
+            memory.mark_settled(start);
+        }
         if ranges.iter().all(|range| range.start != start) {
-            let (bytes, label, constant) = (buffer.bytes(), buffer.label().to_string(), memory.is_constant(start));
-            ranges.push(NamedRange { start, bytes, label, constant });
+            let (bytes, label) = (buffer.bytes(), buffer.label().to_string());
+            let (constant, settled) = (memory.is_constant(start), memory.is_settled(start));
+            ranges.push(NamedRange { start, bytes, label, constant, settled });
         }
     }
     ranges
@@ -187,6 +195,7 @@ impl Device for HostDevice {
 
     fn upload(&self, destination: &Buffer, offset: usize, source: &[u8]) -> Result<(), BackendError> {
         let address = part_of("upload", destination, offset, source.len())?;
+        self.memory.settle();
         // SAFETY: the bytes are in the buffer, which the caller keeps alive and does not use elsewhere now.
         unsafe { address.copy_from(source.as_ptr(), source.len()) };
         Ok(())
@@ -194,6 +203,7 @@ impl Device for HostDevice {
 
     fn download(&self, source: &Buffer, offset: usize, destination: &mut [u8]) -> Result<(), BackendError> {
         let address = part_of("download", source, offset, destination.len())?;
+        self.memory.settle();
         // SAFETY: as in `upload`.
         unsafe { address.copy_to(destination.as_mut_ptr(), destination.len()) };
         Ok(())
@@ -209,6 +219,7 @@ impl Device for HostDevice {
     ) -> Result<(), BackendError> {
         let target = part_of("copy", destination, destination_offset, bytes)?;
         let origin = part_of("copy", source, source_offset, bytes)?;
+        self.memory.settle();
         // SAFETY: as in `upload`; overlap is allowed.
         unsafe { target.copy_from(origin, bytes) };
         Ok(())
@@ -216,6 +227,7 @@ impl Device for HostDevice {
 
     fn fill(&self, buffer: &Buffer, offset: usize, bytes: usize, value: u8) -> Result<(), BackendError> {
         let address = part_of("fill", buffer, offset, bytes)?;
+        self.memory.settle();
         // SAFETY: as in `upload`.
         unsafe { address.write_bytes(value, bytes) };
         Ok(())
@@ -245,6 +257,7 @@ impl Device for HostDevice {
     }
 
     fn synchronize(&self) -> Result<(), BackendError> {
+        self.memory.settle();
         Ok(())
     }
 

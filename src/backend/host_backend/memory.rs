@@ -1,7 +1,7 @@
 //! The emulator's global memory: allocations between fences, and what is remembered of them.
 
 use std::alloc::{Layout, alloc, dealloc};
-use std::collections::{BTreeMap, VecDeque};
+use std::collections::{BTreeMap, HashSet, VecDeque};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use crate::backend::{
@@ -25,6 +25,8 @@ pub(super) struct NamedRange {
     pub label: String,
     /// An overlapped launch may have read it ahead of those before it, so that kernels must not write it.
     pub constant: bool,
+    /// An overlapped launch may read what is not `HostMemory::is_unsettled` ahead of those before it.
+    pub settled: bool,
 }
 
 impl NamedRange {
@@ -39,7 +41,22 @@ pub(super) struct HostMemory {
     pub ledger: AllocationLedger,
     capacity: u64,
     ranges: Mutex<Ranges>,
+    unsettled: Mutex<Unsettled>,
 }
+
+/// What kernels wrote since everything before them was done.
+#[derive(Default)]
+struct Unsettled {
+    /// The beginnings of all buffers that were written.
+    buffers: HashSet<usize>,
+    /// Of those, the ones that nobody had called settled by then: where they were written was not noted.
+    whole: HashSet<usize>,
+    /// Words of settled buffers, by address over `WORD`.
+    words: HashSet<usize>,
+}
+
+/// Bytes that are noted together.
+const WORD: usize = 4;
 
 #[derive(Default)]
 struct Ranges {
@@ -49,7 +66,7 @@ struct Ranges {
 
 impl HostMemory {
     pub fn new(device: &str, capacity: u64) -> Self {
-        Self { ledger: AllocationLedger::new(device), capacity, ranges: Mutex::default() }
+        Self { ledger: AllocationLedger::new(device), capacity, ranges: Mutex::default(), unsettled: Mutex::default() }
     }
 
     /// Allocates poisoned memory between two fences.
@@ -74,7 +91,9 @@ impl HostMemory {
         let allocation = HostAllocation { memory: self.clone(), base: base as usize, layout, bytes };
         let start = allocation.base + FENCE_BYTES;
         self.ledger.record(start as u64, bytes, label);
-        self.ranges().live.insert(start, NamedRange { start, bytes, label: label.to_string(), constant: false });
+        self.ranges()
+            .live
+            .insert(start, NamedRange { start, bytes, label: label.to_string(), constant: false, settled: false });
         Ok(allocation)
     }
 
@@ -88,6 +107,46 @@ impl HostMemory {
     /// Whether an overlapped launch has read the buffer that starts there ahead.
     pub fn is_constant(&self, start: usize) -> bool {
         self.ranges().live.get(&start).is_some_and(|range| range.constant)
+    }
+
+    /// Notes that an overlapped launch may read a buffer ahead where it is settled.
+    pub fn mark_settled(&self, start: usize) {
+        let mut ranges = self.ranges();
+        let Some(range) = ranges.live.get_mut(&start) else { return };
+        let mut unsettled = self.unsettled();
+        if !std::mem::replace(&mut range.settled, true) && unsettled.buffers.contains(&start) {
+            unsettled.whole.insert(start);
+        }
+    }
+
+    /// Whether that was noted of the buffer that starts there.
+    pub fn is_settled(&self, start: usize) -> bool {
+        self.ranges().live.get(&start).is_some_and(|range| range.settled)
+    }
+
+    fn unsettled(&self) -> MutexGuard<'_, Unsettled> {
+        self.unsettled.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Notes that a kernel writes to a buffer; where, if it is a settled one.
+    pub fn unsettle(&self, range: &NamedRange, address: usize, bytes: usize) {
+        let mut unsettled = self.unsettled();
+        unsettled.buffers.insert(range.start);
+        if range.settled {
+            unsettled.words.extend(address / WORD..(address + bytes).div_ceil(WORD));
+        }
+    }
+
+    /// Whether a kernel that is not known to be done may have written there.
+    pub fn is_unsettled(&self, range: &NamedRange, address: usize, bytes: usize) -> bool {
+        let unsettled = self.unsettled();
+        let mut words = address / WORD..(address + bytes).div_ceil(WORD);
+        unsettled.whole.contains(&range.start) || words.any(|word| unsettled.words.contains(&word))
+    }
+
+    /// Everything that was enqueued is done.
+    pub fn settle(&self) {
+        *self.unsettled() = Unsettled::default();
     }
 
     /// The live buffer that has this address.

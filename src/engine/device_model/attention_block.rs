@@ -61,7 +61,7 @@ impl Composer<'_> {
         let bench = self.bench;
         let (config, memory) = (&bench.config, &bench.memory);
         let cache = &memory.cache[index];
-        let (keys, values) = (Place::start(&cache.keys), Place::start(&cache.values));
+        let (keys, values) = (Place::settled(&cache.keys), Place::settled(&cache.values));
         let heads = [("heads", whole(config.heads)), ("kv_heads", whole(config.kv_heads))];
         let capacity = ("capacity", whole(memory.sizes.positions));
         let query = self.fill_cache(layer, rows, [&keys, &values])?;

@@ -2,7 +2,7 @@
 
 use crate::backend::{Buffer, Device, Download};
 use crate::engine::model_file::ModelConfig;
-use crate::operation::{Place, Scratch};
+use crate::operation::{Ahead, Place, Scratch};
 use crate::tensor::DType;
 
 use super::DeviceModelError;
@@ -177,7 +177,7 @@ impl DeviceMemory {
 
     /// The number of positions that each sequence's next token sees.
     pub fn lengths(&self) -> Place {
-        Self::word(&self.state, self.sizes.sequences)
+        Place { ahead: Ahead::Settled, ..Self::word(&self.state, self.sizes.sequences) }
     }
 
     /// The ids of a prompt's rows from `row` on.

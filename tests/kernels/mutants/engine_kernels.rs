@@ -73,8 +73,8 @@ pub const MUTANTS: &[Mutant] = &[
     },
     Mutant {
         mistake: "one position too many",
-        file: "attention/attention_decode.hip",
-        replacements: &[("positions ? share.length :", "positions ? share.length + 1 :")],
+        file: "include/decode_splits.h",
+        replacements: &[("positions ? length :", "positions ? length + 1 :")],
         case: "attention_decode/bf16/3x64/normal",
         wave: "32",
         expects: "wrong y: ",
