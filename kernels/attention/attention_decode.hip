@@ -21,6 +21,13 @@
 // at or beyond the length are never read.
 //
 // All sums have an order of their own, given by the length, the splits launched and the wave size: results repeat bit for bit.
+//
+// The length and the first step's rows, but for the newest, are read before the kernels ahead of this one are done: nothing
+// has written them since the step before.
+//
+// With four blocks, or as many as the compiler likes, decoding is slower: docs/performance.md, the last table of changes.
+#define HG_RESIDENT_BLOCKS 3
+
 #include "decode_parts.h"
 #include "decode_splits.h"
 #include "last_block.h"
