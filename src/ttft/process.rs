@@ -226,8 +226,9 @@ mod tests {
         let script = format!("echo started; sleep 0.05; echo first-token; sleep 0.02; echo text; echo '{}'", report());
         let stop = AtomicBool::new(false);
         let observed = observe(shell(&script), "a test", &stop, AMPLE).expect("a report").expect("nobody stopped it");
-        assert!(observed.first_token >= observed.process_start + Duration::from_millis(50));
-        assert!(observed.text >= observed.first_token + Duration::from_millis(20));
+        // A busy machine may have the line before read late, so that only what lies behind the start is sure.
+        assert!(observed.first_token >= Duration::from_millis(50) && observed.first_token >= observed.process_start);
+        assert!(observed.text >= Duration::from_millis(70) && observed.text >= observed.first_token);
         assert_eq!(observed.report.response.first_tokens, [3]);
         let stages = observed.cold_stages();
         assert_eq!(stages.get(Stage::FileOpen), Some(0.25));
