@@ -1,26 +1,10 @@
-// Causal attention of a prompt's tokens like attention_prefill, on matrix cores: f16 and bf16, heads of up to 128 elements.
-// y = softmax(Q K^T * scale) V, where the token in row r, at position past + r, sees positions 0 to past + r. Grouped query
-// heads share a head of keys and values.
+// How a block computes causal attention of a prompt's tokens on matrix cores; attention_prefill_fragments.hip says what and why.
 //
-// After Dao, "FlashAttention-2: Faster Attention with Better Parallelism and Work Partitioning", 2023: each of a block's four
-// waves takes 16 or 32 rows of one head, and the block walks over the keys, 32 or 64 a step. A wave keeps its scores and its
-// output in registers as matrix fragments; scores become weights, and weights an operand, where they are. Its queries are
-// there too, or in shared memory where registers would not hold them: 32 rows take each fragment of keys and values for
-// twice the products, without which shared memory would bind.
-// Values are copied to shared memory while scores are computed, the next keys while weights are multiplied with values.
-//
-// Weights are rounded to the storage type for the second product. Their sum is that of the rounded ones, so that
-// what all of them are off by together cancels; those of f16 are 2^15 times as large as softmax has them, so that small
-// ones stay normal numbers.
-//
-// Infinities and NaN among the values: in a matrix product they would reach rows that do not see their keys, through weights
-// of zero. A first pass multiplies as if there were none, which leaves NaN in such rows; a block that finds anything that is
-// not finite in its rows starts again, takes them out of the values, and adds them one by one to the rows that see them.
-//
-// Bytes per head of n tokens of d elements: reads n * d queries and, for each of the n / 128 blocks (n / 64 on AMD), up to
-// past + n keys and values, which stay in L2 for the heads of a group; writes n * d. 2 * d * n^2 operations without a past:
-// arithmetic binds. Keys that no token of the prompt may see are never read; keys that only some rows of a tile see do not
-// touch the others, even if they are NaN.
+// A file that defines HG_SHORT_PROMPT first of all has it for short prompts: waves of 16 rows everywhere, and one copy of the code
+// for both passes. Half of the time of 32 tokens went into waiting for instructions: a wave comes by each once, and there are
+// 127 KB of them in the long kernel for heads of 128, of which each row in its registers has its own.
+#pragma once
+
 #include "prefill_fragments.h"
 #include "shared_copy.h"
 
@@ -105,7 +89,7 @@ HG_DEVICE void attend_tile(const WaveQueries<HEAD_DIM, T>& queries, const Prefil
     if (block.last_sees > 0) {
         tile_scores<HEAD_DIM, true>(queries, block.key_place, 0, all, scores);
         HG_UNROLL
-        for (uint32_t of = 0; of < WAVE_FRAGMENTS; of++) {
+        for (uint32_t of = 0; of < ROW_FRAGMENTS; of++) {
             tile_weights<HEAD_DIM, true>(scores, of, scale, weight_exponent(T{}), all, rows);
         }
         // At once, which leaves half of the registers.
@@ -126,7 +110,7 @@ HG_DEVICE SeenKeys seen_keys(const BlockKeys<T>& block, uint32_t first_key, uint
     const uint32_t last = block.last_sees > first_key ? block.last_sees - first_key : 0;
     seen.parts = ((last < keys ? last : keys) + FRAGMENT_EDGE - 1) / FRAGMENT_EDGE;
     HG_UNROLL
-    for (uint32_t of = 0; of < WAVE_FRAGMENTS; of++) {
+    for (uint32_t of = 0; of < ROW_FRAGMENTS; of++) {
         HG_UNROLL
         for (uint32_t slot = 0; slot < row_slots(); slot++) {
             const uint32_t sees = block.first_sees + of * FRAGMENT_EDGE + slot_row(slot);
@@ -153,7 +137,7 @@ HG_DEVICE void attend_masked_tile(const WaveQueries<HEAD_DIM, T>& queries, const
         if (seen.parts > 0) {
             tile_scores<HEAD_DIM, false>(queries, block.key_place, first, seen, scores);
             HG_UNROLL
-            for (uint32_t of = 0; of < WAVE_FRAGMENTS; of++) {
+            for (uint32_t of = 0; of < ROW_FRAGMENTS; of++) {
                 tile_weights<HEAD_DIM, false>(scores, of, scale, weight_exponent(T{}), seen, rows);
             }
         }
@@ -170,7 +154,7 @@ HG_DEVICE void attend_masked_tile(const WaveQueries<HEAD_DIM, T>& queries, const
         finish_copies();
         __syncthreads();
         HG_UNROLL
-        for (uint32_t of = 0; of < WAVE_FRAGMENTS && seen.parts > 0; of++) {
+        for (uint32_t of = 0; of < ROW_FRAGMENTS && seen.parts > 0; of++) {
             add_extremes(scores, of, block.value_stage + first * PrefillTile<HEAD_DIM>::STRIDE, seen, rows);
         }
         __syncthreads();
@@ -187,7 +171,7 @@ HG_DEVICE void attend(const WaveQueries<HEAD_DIM, T>& queries, const PrefillShap
                       uint32_t first_row, bool careful, PrefillRows<HEAD_DIM>& rows) {
     constexpr uint32_t KEYS = PrefillTile<HEAD_DIM>::KEYS;
     HG_UNROLL
-    for (uint32_t of = 0; of < WAVE_FRAGMENTS; of++) {
+    for (uint32_t of = 0; of < ROW_FRAGMENTS; of++) {
         HG_UNROLL
         for (uint32_t slot = 0; slot < MOST_SLOTS; slot++) {
             rows.base[of][slot] = negative_infinity();
@@ -217,7 +201,7 @@ HG_DEVICE void write_rows(const PrefillRows<HEAD_DIM>& rows, uint32_t block_rows
     const uint32_t wave_row = threadIdx.x / fragment_lanes() * WAVE_ROWS;
     __syncthreads();
     HG_UNROLL
-    for (uint32_t of = 0; of < WAVE_FRAGMENTS; of++) {
+    for (uint32_t of = 0; of < ROW_FRAGMENTS; of++) {
         float inverse[MOST_SLOTS];
         HG_UNROLL
         for (uint32_t slot = 0; slot < row_slots(); slot++) {
@@ -245,6 +229,13 @@ HG_DEVICE void write_rows(const PrefillRows<HEAD_DIM>& rows, uint32_t block_rows
         store_vector_or_elements(output + int64_t(row) * shape.y_stride + column, load_vector(stage + row * STRIDE + column),
                                  aligned);
     }
+}
+
+// Sets `found` if any wave holds something that is not finite. Called by the whole block.
+template <uint32_t HEAD_DIM>
+HG_DEVICE void look_for_extremes(const PrefillRows<HEAD_DIM>& rows, uint32_t* found) {
+    if (holds_extremes(rows)) atomic_max(found, 1u);
+    __syncthreads();
 }
 
 template <uint32_t HEAD_DIM, typename T>
@@ -283,11 +274,18 @@ HG_DEVICE void attention_prefill(const T* q, const T* k_cache, const T* v_cache,
     block.first_sees = shape.past + first_row + wave_row + 1;
     block.last_sees = wave_row < block_rows ? block.first_sees + WAVE_ROWS - 1 : 0;
     PrefillRows<HEAD_DIM> rows;
-    // Two copies of the pass: in a loop it takes up to 30 registers more, and spills on gfx1100.
-    attend<HEAD_DIM>(queries, shape, block, first_row, false, rows);
-    if (holds_extremes(rows)) atomic_max(found, 1u);
-    __syncthreads();
-    if (*found != 0) attend<HEAD_DIM>(queries, shape, block, first_row, true, rows);
+    if (ONE_COPY_OF_PASS) {
+        HG_NO_UNROLL
+        for (uint32_t pass = 0; pass == 0 || (pass == 1 && *found != 0); pass++) {
+            attend<HEAD_DIM>(queries, shape, block, first_row, pass > 0, rows);
+            look_for_extremes(rows, found);
+        }
+    } else {
+        // Two copies of the pass: in a loop it takes up to 30 registers more.
+        attend<HEAD_DIM>(queries, shape, block, first_row, false, rows);
+        look_for_extremes(rows, found);
+        if (*found != 0) attend<HEAD_DIM>(queries, shape, block, first_row, true, rows);
+    }
     T* const output = y + int64_t(first_row) * shape.y_stride + int64_t(head) * shape.head_dim;
     write_rows(rows, block_rows, shape, stage, output);
 }
@@ -304,7 +302,3 @@ HG_DEVICE void attention_prefill(const T* q, const T* k_cache, const T* v_cache,
         {rows, heads, kv_heads, head_dim, past, capacity, scale, q_stride, k_stride, v_stride, y_stride},           \
         reinterpret_cast<T*>(stage), found)
 
-HG_KERNEL(attention_prefill_fragments_f16_64, 256, PREFILL_PARAMETERS(f16)) { PREFILL_BODY(64, f16); }
-HG_KERNEL(attention_prefill_fragments_f16_128, 256, PREFILL_PARAMETERS(f16)) { PREFILL_BODY(128, f16); }
-HG_KERNEL(attention_prefill_fragments_bf16_64, 256, PREFILL_PARAMETERS(bf16)) { PREFILL_BODY(64, bf16); }
-HG_KERNEL(attention_prefill_fragments_bf16_128, 256, PREFILL_PARAMETERS(bf16)) { PREFILL_BODY(128, bf16); }

@@ -1,12 +1,26 @@
 // What a wave does with a tile of keys and values in attention on matrix cores: scores, weights, and weights times values,
-// for 16 or 32 rows of queries. kernels/attention/attention_prefill_fragments.hip says how a block goes about it.
+// for 16 or 32 rows of queries. prefill_block.h says how a block goes about it.
 #pragma once
 
 #include "matrix_fragment.h"
 #include "online_softmax.h"
 
+// Fragments down that a wave has, and whether both passes have the same code, for which RDNA has not the registers: see
+// prefill_block.h.
+#if defined(HG_SHORT_PROMPT)
+constexpr uint32_t ROW_FRAGMENTS = 1;
+#if defined(__AMDGCN__)
+constexpr bool ONE_COPY_OF_PASS = !FEW_REGISTERS;
+#else
+constexpr bool ONE_COPY_OF_PASS = true;
+#endif
+#else
+constexpr uint32_t ROW_FRAGMENTS = WAVE_FRAGMENTS;
+constexpr bool ONE_COPY_OF_PASS = false;
+#endif
+
 constexpr uint32_t PREFILL_WAVES = 4;
-constexpr uint32_t WAVE_ROWS = WAVE_FRAGMENTS * FRAGMENT_EDGE;
+constexpr uint32_t WAVE_ROWS = ROW_FRAGMENTS * FRAGMENT_EDGE;
 constexpr uint32_t BLOCK_ROWS = PREFILL_WAVES * WAVE_ROWS;
 // Elements of a 16-byte vector.
 constexpr uint32_t VECTOR = 8;
@@ -32,28 +46,28 @@ HG_DEVICE float weight_exponent(bf16) { return 0.0f; }
 // share of the sum of weights.
 template <uint32_t HEAD_DIM>
 struct PrefillRows {
-    float base[WAVE_FRAGMENTS][MOST_SLOTS], sum[WAVE_FRAGMENTS][MOST_SLOTS];
-    Accumulator output[WAVE_FRAGMENTS][HEAD_DIM / FRAGMENT_EDGE];
+    float base[ROW_FRAGMENTS][MOST_SLOTS], sum[ROW_FRAGMENTS][MOST_SLOTS];
+    Accumulator output[ROW_FRAGMENTS][HEAD_DIM / FRAGMENT_EDGE];
 };
 
 // Scores of a wave's rows with keys in parts of 16, or their weights.
 template <uint32_t PARTS>
 struct TileScores {
-    Accumulator part[WAVE_FRAGMENTS][PARTS];
+    Accumulator part[ROW_FRAGMENTS][PARTS];
 };
 
 // Parts of 16 keys that a wave computes, and how many keys each row of a lane sees of them, counted from the lane's first
 // column: a comparison with constants needs no registers for them.
 struct SeenKeys {
     uint32_t parts;
-    int32_t from_column[WAVE_FRAGMENTS][MOST_SLOTS];
+    int32_t from_column[ROW_FRAGMENTS][MOST_SLOTS];
 };
 
 template <uint32_t HEAD_DIM, typename T>
 struct WaveQueries {
     static constexpr bool KEPT = PrefillTile<HEAD_DIM>::KEEPS_QUERIES;
     LeftPlace<T> place;
-    Operand operands[KEPT ? HEAD_DIM / FRAGMENT_EDGE : 1][WAVE_FRAGMENTS];
+    Operand operands[KEPT ? HEAD_DIM / FRAGMENT_EDGE : 1][ROW_FRAGMENTS];
 
     HG_MEMBER Operand load(uint32_t k, uint32_t rows) const {
         return load_left(place, rows * FRAGMENT_EDGE * PrefillTile<HEAD_DIM>::STRIDE + k * FRAGMENT_EDGE);
@@ -63,7 +77,7 @@ struct WaveQueries {
         HG_UNROLL
         for (uint32_t k = 0; KEPT && k < HEAD_DIM / FRAGMENT_EDGE; k++) {
             HG_UNROLL
-            for (uint32_t rows = 0; rows < WAVE_FRAGMENTS; rows++) operands[k][rows] = load(k, rows);
+            for (uint32_t rows = 0; rows < ROW_FRAGMENTS; rows++) operands[k][rows] = load(k, rows);
         }
     }
     HG_MEMBER Operand get(uint32_t k, uint32_t rows) const { return KEPT ? operands[KEPT ? k : 0][rows] : load(k, rows); }
@@ -91,18 +105,18 @@ HG_DEVICE void tile_scores(const WaveQueries<HEAD_DIM, T>& queries, const RightP
     HG_UNROLL
     for (uint32_t part = 0; part < PARTS; part++) {
         HG_UNROLL
-        for (uint32_t rows = 0; rows < WAVE_FRAGMENTS; rows++) scores.part[rows][part] = zero_accumulator();
+        for (uint32_t rows = 0; rows < ROW_FRAGMENTS; rows++) scores.part[rows][part] = zero_accumulator();
     }
     HG_UNROLL
     for (uint32_t k = 0; k < HEAD_DIM / FRAGMENT_EDGE; k++) {
-        Operand lefts[WAVE_FRAGMENTS];
+        Operand lefts[ROW_FRAGMENTS];
         HG_UNROLL
-        for (uint32_t rows = 0; rows < WAVE_FRAGMENTS; rows++) lefts[rows] = queries.get(k, rows);
+        for (uint32_t rows = 0; rows < ROW_FRAGMENTS; rows++) lefts[rows] = queries.get(k, rows);
         HG_UNROLL
         for (uint32_t part = 0; part < PARTS; part++) {
             const Operand right = load_right(keys, first * STRIDE + part * FRAGMENT_EDGE * STRIDE + k * FRAGMENT_EDGE);
             HG_UNROLL
-            for (uint32_t rows = 0; rows < WAVE_FRAGMENTS; rows++) multiply_add<T>(scores.part[rows][part], lefts[rows], right);
+            for (uint32_t rows = 0; rows < ROW_FRAGMENTS; rows++) multiply_add<T>(scores.part[rows][part], lefts[rows], right);
         }
         if (FEW_REGISTERS || !ALL_SEEN) limit_registers();
     }
@@ -227,7 +241,7 @@ template <uint32_t HEAD_DIM>
 HG_DEVICE bool holds_extremes(const PrefillRows<HEAD_DIM>& rows) {
     float probe = 0.0f;
     HG_UNROLL
-    for (uint32_t of = 0; of < WAVE_FRAGMENTS; of++) {
+    for (uint32_t of = 0; of < ROW_FRAGMENTS; of++) {
         HG_UNROLL
         for (uint32_t column = 0; column < HEAD_DIM / FRAGMENT_EDGE; column++) {
             HG_UNROLL
@@ -242,7 +256,7 @@ HG_DEVICE bool holds_extremes(const PrefillRows<HEAD_DIM>& rows) {
 // Weights as operands.
 template <uint32_t PARTS>
 struct RoundedWeights {
-    Operand part[WAVE_FRAGMENTS][PARTS];
+    Operand part[ROW_FRAGMENTS][PARTS];
 };
 
 // Rounds the weights of 16 keys, and adds them to the sums.
@@ -250,7 +264,7 @@ template <typename T, uint32_t HEAD_DIM, uint32_t PARTS>
 HG_DEVICE void round_weights(TileScores<PARTS>& weights, uint32_t part, RoundedWeights<PARTS>& operands,
                              PrefillRows<HEAD_DIM>& rows) {
     HG_UNROLL
-    for (uint32_t of = 0; of < WAVE_FRAGMENTS; of++) {
+    for (uint32_t of = 0; of < ROW_FRAGMENTS; of++) {
         Accumulator& rounded = weights.part[of][part];
         operands.part[of][part] = round_to_left<T>(rounded);
         HG_UNROLL
@@ -271,7 +285,7 @@ HG_DEVICE void tile_outputs(TileScores<PARTS>& weights, RoundedWeights<PARTS>& o
             const uint32_t tile = first * STRIDE + part * FRAGMENT_EDGE * STRIDE + column * FRAGMENT_EDGE;
             const Operand right = load_right_transposed(block.value_place, tile);
             HG_UNROLL
-            for (uint32_t of = 0; of < WAVE_FRAGMENTS; of++) {
+            for (uint32_t of = 0; of < ROW_FRAGMENTS; of++) {
                 multiply_add<T>(rows.output[of][column], operands.part[of][part], right);
             }
             if (FEW_REGISTERS || !ALL_SEEN) limit_registers();

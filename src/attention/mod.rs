@@ -14,5 +14,5 @@ mod softmax;
 pub use advance::AdvancePositions;
 pub use decode::AttentionDecode;
 pub use fused_qkv::FusedQkv;
-pub use prefill::AttentionPrefill;
+pub use prefill::{AttentionPrefill, is_short_prompt};
 pub use rope::Rope;

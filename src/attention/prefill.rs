@@ -5,9 +5,10 @@ use rayon::prelude::*;
 use crate::backend::{BackendKind, DeviceInfo, KernelId, LaunchDimensions};
 use crate::operation::{
     ContractError, Cost, ElementGate, InputClass, LaunchPlan, NumericOutput, NumericReference, Operation,
-    ParameterSpec, PlanArgument, PlannedLaunch, Problem, Reference, TensorRole, TensorSpec,
+    ParameterKind, ParameterSpec, ParameterValue, PlanArgument, PlannedLaunch, Problem, Reference, TensorRole,
+    TensorSpec,
 };
-use crate::tensor::HostTensor;
+use crate::tensor::{DType, HostTensor};
 
 use super::decode::{SCALE, check_attention};
 use super::shape::{HEADS, Heads, KV_HEADS, cache, count, laid_out, number};
@@ -19,6 +20,11 @@ const TILE: usize = 64;
 
 /// Of `kernels/include/prefill_fragments.h`.
 const FRAGMENT_WAVES: u32 = 4;
+const LONG_BLOCK_ROWS: usize = 128;
+
+/// Measured on an H100 of 132 multiprocessors: docs/performance.md.
+const MOST_SHORT_BLOCKS: usize = 132;
+const MOST_SHORT_KEYS: usize = 1024;
 
 const PARAMETERS: &[ParameterSpec] = &[
     HEADS,
@@ -26,6 +32,12 @@ const PARAMETERS: &[ParameterSpec] = &[
     count("capacity", 1, 1 << 30, 256, "positions of the sequence in the cache"),
     count("past", 0, 1 << 30, 0, "position of the first row"),
     SCALE,
+    ParameterSpec {
+        name: "short",
+        kind: ParameterKind::Flag,
+        default: ParameterValue::Flag(false),
+        summary: "by the kernel for short prompts; f16 and bf16, heads of up to 128 elements",
+    },
 ];
 
 /// `y = softmax(Q K^T * scale) V`, where the token of row r sees positions 0 to past + r of the one sequence in the cache.
@@ -34,7 +46,23 @@ pub struct AttentionPrefill;
 
 /// Whether weights become matrix fragments, of the storage type.
 fn rounds_weights(problem: &Problem) -> bool {
-    problem.dtype.size() == 2 && problem.columns <= 128
+    on_fragments(problem.dtype, problem.columns)
+}
+
+fn on_fragments(dtype: DType, head_dim: usize) -> bool {
+    dtype.size() == 2 && head_dim <= 128
+}
+
+/// Whether a problem asks for the kernel for short prompts.
+fn is_short(problem: &Problem) -> bool {
+    problem.parameters.flag("short")
+}
+
+/// Whether the kernel for short prompts is the faster one, of those that matrix cores run: where blocks of the other would be
+/// alone on their multiprocessors, or leave some idle, and there are few keys that all rows of a block see.
+pub fn is_short_prompt(dtype: DType, head_dim: usize, heads: usize, tokens: usize, past: usize) -> bool {
+    let long_blocks = tokens.div_ceil(LONG_BLOCK_ROWS) * heads;
+    on_fragments(dtype, head_dim) && long_blocks <= MOST_SHORT_BLOCKS && past + tokens <= MOST_SHORT_KEYS
 }
 
 /// Elements of a head for which the kernel of a problem is made.
@@ -45,8 +73,9 @@ fn made_for(problem: &Problem) -> usize {
 /// Rows of a block.
 fn block_rows(problem: &Problem, backend: BackendKind) -> usize {
     match (rounds_weights(problem), made_for(problem)) {
-        // A wave of AMD's has 16 rows, others 32.
-        (true, _) => FRAGMENT_WAVES as usize * if backend == BackendKind::Hip { 16 } else { 32 },
+        // A wave of AMD's has 16 rows, others 32; 16 of a short prompt.
+        (true, _) if backend == BackendKind::Hip || is_short(problem) => LONG_BLOCK_ROWS / 2,
+        (true, _) => LONG_BLOCK_ROWS,
         (false, 128) => TILE,
         (false, _) => TILE / 2,
     }
@@ -84,6 +113,14 @@ impl Operation for AttentionPrefill {
 
     fn check(&self, problem: &Problem) -> Result<(), ContractError> {
         check_attention(self.name(), problem)?;
+        if is_short(problem) && !rounds_weights(problem) {
+            return Err(ContractError::OutOfRange {
+                operation: self.name(),
+                parameter: "short".to_string(),
+                value: "true".to_string(),
+                rule: format!("false for heads of {} {}", problem.columns, problem.dtype),
+            });
+        }
         let (past, capacity) = (number(problem, "past"), number(problem, "capacity"));
         if past + problem.rows > capacity {
             return Err(ContractError::OutOfRange {
@@ -145,7 +182,8 @@ impl Operation for AttentionPrefill {
         arguments.extend((0..specs.len()).map(PlanArgument::RowStride));
         let (name, threads, dynamic_shared_bytes) = if rounds_weights(problem) {
             let bytes = fragment_bytes(problem, device);
-            ("attention_prefill_fragments", FRAGMENT_WAVES * device.wave_size, bytes)
+            let name = if is_short(problem) { "attention_prefill_short" } else { "attention_prefill_fragments" };
+            (name, FRAGMENT_WAVES * device.wave_size, bytes)
         } else {
             ("attention_prefill", THREADS, 0)
         };

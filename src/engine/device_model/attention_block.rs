@@ -1,6 +1,6 @@
 //! The attention of one layer, of prompts' tokens or of one token per sequence.
 
-use crate::attention::{AttentionDecode, AttentionPrefill, FusedQkv, Rope};
+use crate::attention::{AttentionDecode, AttentionPrefill, FusedQkv, Rope, is_short_prompt};
 use crate::engine::model_file::RopePairing;
 use crate::mlp::RmsNorm;
 use crate::operation::{Operation, ParameterValue, Place};
@@ -75,7 +75,9 @@ impl Composer<'_> {
                 self.push(&AttentionDecode, &shape, &places)?;
             }
             Rows::Prompt { sequences, tokens, past, .. } => {
-                let parameters = [heads[0], heads[1], capacity, ("past", whole(past))];
+                let short = is_short_prompt(self.dtype(), config.head_dim, config.heads, tokens, past);
+                let short = ("short", ParameterValue::Flag(short));
+                let parameters = [heads[0], heads[1], capacity, ("past", whole(past)), short];
                 let shape = Shape { parameters: &parameters, ..Shape::plain(tokens, config.head_dim) };
                 for sequence in 0..sequences {
                     let of_rows = |place: &Place, width| {

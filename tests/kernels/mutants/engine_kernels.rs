@@ -124,7 +124,7 @@ pub const MUTANTS: &[Mutant] = &[
     },
     Mutant {
         mistake: "the causal mask of fragments is off by one",
-        file: "attention/attention_prefill_fragments.hip",
+        file: "include/prefill_block.h",
         replacements: &[(
             "block.first_sees + of * FRAGMENT_EDGE + slot_row(slot);",
             "block.first_sees + of * FRAGMENT_EDGE + slot_row(slot) + 1;",
@@ -143,10 +143,18 @@ pub const MUTANTS: &[Mutant] = &[
     },
     Mutant {
         mistake: "NaN of a key that a row does not see reaches it through a weight of zero",
-        file: "attention/attention_prefill_fragments.hip",
+        file: "include/prefill_block.h",
         replacements: &[("if (holds_extremes(rows)) atomic_max(found, 1u);", "")],
         case: "attention_prefill/bf16/67x64/heads=2,kv_heads=1/nan_last",
         wave: "64",
+        expects: "wrong y: ",
+    },
+    Mutant {
+        mistake: "a short prompt's rows are not looked at again where a value is infinite",
+        file: "include/prefill_block.h",
+        replacements: &[("pass == 0 || (pass == 1 && *found != 0)", "pass == 0")],
+        case: "attention_prefill/bf16/67x64/heads=2,kv_heads=1,short/nan_last",
+        wave: "32",
         expects: "wrong y: ",
     },
     Mutant {
