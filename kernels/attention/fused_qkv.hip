@@ -83,7 +83,7 @@ HG_DEVICE void fused_qkv(const NormalisedVector<T>& vector, const T* weights, co
         a += to_float(bias[a_row]);
         b += to_float(bias[b_row]);
     }
-    if (pair.turns) turn(a, b, float(position) * frequency);
+    if (pair.turns) turn(a, b, sine_cosine(float(position) * frequency));
     write_pair(places, shape, pair, a, b, position, sequence);
 }
 

@@ -12,6 +12,10 @@ use super::shape::{HEADS, Heads, KV_HEADS, cache, check_heads, count, filled, la
 
 const THREADS: usize = 256;
 
+/// A thread takes several heads, for which it works out sines once, where so many threads are left.
+const THREADS_PER_MULTIPROCESSOR: usize = 256;
+const MOST_HEADS_PER_THREAD: usize = 8;
+
 /// Blocks beyond this walk on in steps of the grid.
 const MOST_BLOCKS: usize = 1 << 20;
 
@@ -110,6 +114,30 @@ pub(super) fn turned(head: &[f64], position: u32, frequencies: &[f64], interleav
         tolerances[second] = bound(a, b);
     }
     (values, tolerances)
+}
+
+/// How a launch's threads share the tokens; as in `kernels/attention/rope.hip`.
+struct TokenShare {
+    /// Pieces of a head: a vector, or an element that is left beside those, to a thread.
+    items: usize,
+    /// Threads with the same piece of a token, that have its heads by turns.
+    groups: usize,
+    tokens_per_block: usize,
+    blocks_per_token: usize,
+}
+
+impl TokenShare {
+    fn new(device: &DeviceInfo, problem: &Problem, into_cache: bool) -> Self {
+        let (heads, rotary, vector) = (Heads::of(problem), rotary(problem), 16 / problem.dtype.size());
+        let pieces = |elements: usize| elements / vector + elements % vector;
+        let items = pieces(rotary / 2) + pieces(heads.dim - rotary);
+        let slots = heads.query + if into_cache { 2 } else { 1 } * heads.kv;
+        let enough = device.multiprocessors as usize * THREADS_PER_MULTIPROCESSOR;
+        let heads_per_thread = (problem.rows * items * slots / enough).clamp(1, MOST_HEADS_PER_THREAD);
+        let groups = slots.div_ceil(heads_per_thread);
+        let tokens_per_block = (THREADS / (items * groups)).max(1);
+        Self { items, groups, tokens_per_block, blocks_per_token: (items * groups).div_ceil(THREADS) }
+    }
 }
 
 impl Operation for Rope {
@@ -261,19 +289,12 @@ impl Operation for Rope {
         Box::new(NumericReference::new(vec![q_out, k_cache, v_cache]))
     }
 
-    fn plan(&self, _device: &DeviceInfo, problem: &Problem) -> Result<LaunchPlan, ContractError> {
+    fn plan(&self, device: &DeviceInfo, problem: &Problem) -> Result<LaunchPlan, ContractError> {
         let (heads, rotary) = (Heads::of(problem), rotary(problem));
         if problem.rows == 0 {
             return Ok(LaunchPlan::default());
         }
-        // A thread takes a vector, or an element that is left beside them.
-        let pieces = |elements: usize| elements / (16 / problem.dtype.size()) + elements % (16 / problem.dtype.size());
-        let turned = pieces(rotary / 2) + pieces(heads.dim - rotary);
-        let (items, slots) = match self.into_cache {
-            true => (turned.max(pieces(heads.dim)), heads.query + 2 * heads.kv),
-            false => (turned, heads.query + heads.kv),
-        };
-        let blocks_per_token = (items * slots).div_ceil(THREADS);
+        let share = TokenShare::new(device, problem, self.into_cache);
         let specs = self.tensors(problem);
         let mut arguments: Vec<_> = (0..specs.len()).map(PlanArgument::Tensor).collect();
         arguments.push(PlanArgument::U64(problem.rows as u64));
@@ -286,18 +307,22 @@ impl Operation for Rope {
             let sizes = ["sequences", "capacity"].map(|name| PlanArgument::U32(number(problem, name) as u32));
             arguments.extend(sizes);
         }
-        arguments.extend([PlanArgument::U32(items as u32), PlanArgument::U32(blocks_per_token as u32)]);
-        let tokens = problem.rows.min((MOST_BLOCKS / blocks_per_token).max(1));
+        let TokenShare { items, groups, tokens_per_block, blocks_per_token } = share;
+        arguments.extend([items, groups].map(|count| PlanArgument::U32(count as u32)));
+        let token_blocks = problem.rows.div_ceil(tokens_per_block).min((MOST_BLOCKS / blocks_per_token).max(1));
         let launch = PlannedLaunch {
             kernel: KernelId::new("attention/rope", format!("{}_{}", self.name(), problem.dtype)),
             dimensions: LaunchDimensions {
-                grid: [(tokens * blocks_per_token) as u32, 1, 1],
+                grid: [(token_blocks * blocks_per_token) as u32, 1, 1],
                 block: [THREADS as u32, 1, 1],
                 dynamic_shared_bytes: 0,
             },
             arguments,
         };
-        Ok(LaunchPlan::of_launches(0, vec![launch]).overlapping())
+        // Positions, sequences and frequencies.
+        let ahead: Vec<_> =
+            (self.positions_slot()..self.positions_slot() + if self.into_cache { 3 } else { 2 }).collect();
+        Ok(LaunchPlan::of_launches(0, vec![launch]).overlapping_ahead(&ahead))
     }
 
     fn cost(&self, problem: &Problem) -> Cost {

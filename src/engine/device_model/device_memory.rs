@@ -2,7 +2,7 @@
 
 use crate::backend::{Buffer, Device, Download};
 use crate::engine::model_file::ModelConfig;
-use crate::operation::{Ahead, Place, Scratch};
+use crate::operation::{Place, Scratch};
 use crate::tensor::DType;
 
 use super::DeviceModelError;
@@ -166,8 +166,9 @@ impl DeviceMemory {
         Ok(memory)
     }
 
+    /// Kernels write these at the end of a step, if at all.
     fn word(buffer: &Buffer, index: usize) -> Place {
-        Place::start(buffer).skip(index, DType::U32)
+        Place::settled(buffer).skip(index, DType::U32)
     }
 
     /// The next position of each sequence.
@@ -177,7 +178,7 @@ impl DeviceMemory {
 
     /// The number of positions that each sequence's next token sees.
     pub fn lengths(&self) -> Place {
-        Place { ahead: Ahead::Settled, ..Self::word(&self.state, self.sizes.sequences) }
+        Self::word(&self.state, self.sizes.sequences)
     }
 
     /// The ids of a prompt's rows from `row` on.

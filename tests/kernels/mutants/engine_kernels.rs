@@ -50,6 +50,17 @@ pub const MUTANTS: &[Mutant] = &[
         expects: "wrong k_cache: ",
     },
     Mutant {
+        mistake: "a thread that has several heads leaves some out",
+        file: "attention/rope.hip",
+        replacements: &[(
+            "shape.heads + shape.kv_heads; head += groups",
+            "shape.heads + shape.kv_heads; head += 2 * groups",
+        )],
+        case: "rope/f32/989x32/normal",
+        wave: "32",
+        expects: "wrong q_out: ",
+    },
+    Mutant {
         mistake: "exponentials without the largest score taken off",
         file: "include/online_softmax.h",
         replacements: &[(
