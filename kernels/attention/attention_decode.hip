@@ -11,7 +11,7 @@
 // head, and the last of them adds their parts. How many there are is decided here from the sequence's own length, because
 // the launch may be a recorded one; see decode_splits.h. With 8 heads of keys and values of 64 elements in bf16, 2048 positions are
 // 4 MiB in 256 blocks of two steps (16 KiB) each, about two for every multiprocessor of an H100; 8192 positions are 16 MiB
-// in 512 blocks of four steps.
+// in 344 blocks of up to six steps, because no more than three of them are on a multiprocessor at once.
 //
 // In a block, 8, 16 or 32 lanes hold one row of K or V, 8 elements each, and take KEYS rows a step, K and V together; the
 // next step's rows are on their way while one step is computed, so that up to 8 loads of 16 bytes are in flight per

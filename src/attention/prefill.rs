@@ -232,3 +232,36 @@ impl Operation for AttentionPrefill {
         format!("head {head} on kv head {kv_head}, element {}; it sees {seen} positions", column % heads.dim)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::operation::{Layout, Parameters};
+
+    fn problem(dtype: DType, columns: usize, short: bool) -> Problem {
+        let given = [("short".to_string(), ParameterValue::Flag(short))];
+        let parameters = Parameters::new("attention_prefill", PARAMETERS, &given).expect("a parameter of it");
+        Problem { dtype, rows: 3, columns, parameters, layout: Layout::default() }
+    }
+
+    #[test]
+    fn prompts_are_short_up_to_a_block_for_each_multiprocessor_and_a_thousand_keys() {
+        let short = |tokens, past| is_short_prompt(DType::BF16, 64, 32, tokens, past);
+        assert!(short(1, 0) && short(512, 0) && short(512, 512));
+        assert!(!short(513, 0) && !short(512, 513));
+        assert!(is_short_prompt(DType::F16, 128, 4, 1024, 0) && !is_short_prompt(DType::F16, 128, 4, 1025, 0));
+        assert!(!is_short_prompt(DType::F32, 64, 32, 1, 0) && !is_short_prompt(DType::BF16, 136, 32, 1, 0));
+    }
+
+    #[test]
+    fn what_has_no_kernel_for_short_prompts_is_refused() {
+        let accepts = |dtype, columns, short| AttentionPrefill.check(&problem(dtype, columns, short)).is_ok();
+        assert!(accepts(DType::BF16, 128, true) && accepts(DType::F16, 8, true));
+        for (dtype, columns) in [(DType::F32, 64), (DType::BF16, 136)] {
+            assert!(accepts(dtype, columns, false));
+            let refusal =
+                AttentionPrefill.check(&problem(dtype, columns, true)).expect_err("no such kernel").to_string();
+            assert!(refusal.contains("short") && refusal.contains("false for heads of"), "{refusal}");
+        }
+    }
+}
