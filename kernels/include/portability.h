@@ -51,6 +51,7 @@
 //   uint32_t popcount32/64, count_leading_zeros32/64; uint64_t multiply_high_u64(a, b)
 //   float fused_multiply_add(a, b, c), square_root(x), divide(a, b)   all correctly rounded
 //   float larger(float, float)             of a NaN and a number the number
+//   float approximate_reciprocal(float)    of normal numbers whose reciprocal is normal, within 1 unit of the last place
 //   float approximate_exp2(float)          within 4 units of the last place; results below 2^-126 may be 0
 //   uint32_t float_bits(float), float bits_float(uint32_t), float scale_by_power_of_two(float, int)
 //   uint64_t device_clock()                ticks that only grow; their length is the device's

@@ -149,6 +149,7 @@ HG_DEVICE float fused_multiply_add(float a, float b, float c) { return __builtin
 HG_DEVICE float square_root(float x) { return __builtin_sqrtf(x); }
 HG_DEVICE float divide(float a, float b) { return a / b; }
 HG_DEVICE float larger(float a, float b) { return __builtin_fmaxf(a, b); }
+HG_DEVICE float approximate_reciprocal(float x) { return __builtin_amdgcn_rcpf(x); }
 HG_DEVICE float approximate_exp2(float x) { return __builtin_amdgcn_exp2f(x); }
 HG_DEVICE float scale_by_power_of_two(float value, int exponent) { return __builtin_amdgcn_ldexpf(value, exponent); }
 

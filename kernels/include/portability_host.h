@@ -142,6 +142,7 @@ static inline float fused_multiply_add(float a, float b, float c) { return __bui
 static inline float square_root(float x) { return __builtin_sqrtf(x); }
 static inline float divide(float a, float b) { return a / b; }
 HG_DEVICE float larger(float a, float b) { return a > b || b != b ? a : b; }
+static inline float approximate_reciprocal(float x) { return 1.0f / x; }
 static inline float approximate_exp2(float x) { return __builtin_exp2f(x); }
 static inline uint32_t float_bits(float value) {
     uint32_t bits;

@@ -3,19 +3,24 @@
 
 #include "elementary.h"
 
-// gate * sigmoid(gate) * up, by sigmoid(g) = 1 / (1 + e^-g) as long as e^-g and the quotient are normal numbers. Beyond, from
-// one exponential of -|gate| whatever gate's sign: sigmoid(g) is 1 / (1 + e^-g), or e^g / (1 + e^g) below zero, where the
-// exponential keeps its own exponent until the end, so that a tiny e^gate times a large `up` keeps all its digits; results are
-// right down to the subnormals.
+// Whether e^-gate and the quotient below are normal numbers, or the quotient is as small as gate.
+HG_DEVICE bool is_plain_gate(float gate) { return gate <= 80.0f && gate >= -80.0f; }
+
+// gate * sigmoid(gate) * up for a plain gate, by sigmoid(g) = 1 / (1 + e^-g).
+HG_DEVICE float plain_swiglu_value(float gate, float up) {
+    const ScaledExponential e = scaled_exponential(-gate);
+    return divide_by_normal(gate, 1.0f + e.fraction * power_of_two(e.exponent)) * up;
+}
+
+// The same for every gate. Where it is not plain, from one exponential of -|gate| whatever gate's sign: sigmoid(g) is
+// 1 / (1 + e^-g), or e^g / (1 + e^g) below zero, where the exponential keeps its own exponent until the end, so that a tiny e^gate
+// times a large `up` keeps all its digits; results are right down to the subnormals.
 HG_DEVICE float swiglu_value(float gate, float up) {
+    if (is_plain_gate(gate)) return plain_swiglu_value(gate, up);
     const float infinity = bits_float(0x7F800000u);
     const bool negative = gate < 0.0f;
     // Below -200 the result is zero whatever `up` is: 200 e^-200 2^128 < 2^-150. A NaN passes the comparison.
     const float magnitude = negative ? -gate : gate;
-    if (magnitude <= 80.0f) {
-        const ScaledExponential e = scaled_exponential(-gate);
-        return divide(gate, 1.0f + e.fraction * power_of_two(e.exponent)) * up;
-    }
     const float bounded = magnitude > 200.0f ? 200.0f : magnitude;
     const ScaledExponential e = scaled_exponential(-bounded);
     // Long before 2^-126 the exponential adds nothing to 1.

@@ -13,6 +13,25 @@ struct SwigluRow {
     T* y;
 };
 
+// `value` is swiglu_value, or plain_swiglu_value.
+template <typename T, typename Value>
+HG_DEVICE Vector16<T> swiglu_vector(const Vector16<T>& gate, const Vector16<T>& up, Value value) {
+    Vector16<T> result = gate;
+    HG_UNROLL
+    for (uint32_t i = 0; i < Vector16<T>::COUNT; i++) {
+        set_element(result, i, value(get_element(gate, i), get_element(up, i)));
+    }
+    return result;
+}
+
+template <typename T>
+HG_DEVICE bool are_plain_gates(const Vector16<T>& gate) {
+    bool all = true;
+    HG_UNROLL
+    for (uint32_t i = 0; i < Vector16<T>::COUNT; i++) all = all && is_plain_gate(get_element(gate, i));
+    return all;
+}
+
 template <typename T>
 HG_DEVICE void swiglu_row(const SwigluRow<T>& row, uint32_t columns, uint32_t lane, uint32_t lanes) {
     // Vectors start where y is aligned; gate and up are read element by element if they are not aligned there.
@@ -24,10 +43,12 @@ HG_DEVICE void swiglu_row(const SwigluRow<T>& row, uint32_t columns, uint32_t la
         const uint32_t column = head + index * Vector16<T>::COUNT;
         const Vector16<T> gate = load_vector_or_elements(row.gate + column, gate_aligned);
         const Vector16<T> up = load_vector_or_elements(row.up + column, up_aligned);
-        Vector16<T> result = gate;
-        HG_UNROLL
-        for (uint32_t i = 0; i < Vector16<T>::COUNT; i++) {
-            set_element(result, i, swiglu_value(get_element(gate, i), get_element(up, i)));
+        // One branch for a vector, so that its elements are worked out side by side.
+        Vector16<T> result;
+        if (are_plain_gates(gate)) {
+            result = swiglu_vector(gate, up, [](float gate, float up) { return plain_swiglu_value(gate, up); });
+        } else {
+            result = swiglu_vector(gate, up, [](float gate, float up) { return swiglu_value(gate, up); });
         }
         store_vector(row.y + column, result);
     }

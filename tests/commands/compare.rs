@@ -15,7 +15,7 @@ const UNDECIDED: i32 = 125;
 
 const CASE: &str = "swiglu/f32/2x64/normal";
 const OTHER: &str = "swiglu/f32/3x64/normal";
-const LAST: &str = "swiglu_value(get_element(gate, i), get_element(up, i))";
+const LAST: &str = "value(get_element(gate, i), get_element(up, i))";
 
 fn hipgauge(arguments: &[&str]) -> (i32, String, String) {
     let output = Command::cargo_bin("hipgauge").expect("cargo builds it").args(arguments).output().expect("it starts");

@@ -13,8 +13,8 @@ const NOT_REPRODUCIBLE: i32 = 3;
 const USAGE: i32 = 64;
 
 const SMALL: &str = "swiglu/f32/2x64/normal";
-const RIGHT: &str = "swiglu_value(get_element(gate, i), get_element(up, i))";
-const WRONG: &str = "1.5f * swiglu_value(get_element(gate, i), get_element(up, i))";
+const RIGHT: &str = "value(get_element(gate, i), get_element(up, i))";
+const WRONG: &str = "1.5f * value(get_element(gate, i), get_element(up, i))";
 const FILES: [&str; 9] = [
     "run.json",
     "verdicts.csv",

@@ -28,8 +28,8 @@ const MUTANTS: &[Mutant] = &[
         mistake: "SiLU on the wrong operand",
         file: "mlp/swiglu.hip",
         replacements: &[(
-            "swiglu_value(get_element(gate, i), get_element(up, i))",
-            "swiglu_value(get_element(up, i), get_element(gate, i))",
+            "value(get_element(gate, i), get_element(up, i))",
+            "value(get_element(up, i), get_element(gate, i))",
         )],
         case: "swiglu/bf16/3x64/normal",
         wave: "32",
