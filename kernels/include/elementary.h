@@ -1,5 +1,5 @@
 // The exponential function in f32, the same bits on every device: only correctly rounded operations in a
-// fixed order, no vendor library.
+// fixed order, no vendor library. And a division without a branch.
 #pragma once
 
 #include "portability.h"
