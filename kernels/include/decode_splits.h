@@ -21,7 +21,7 @@ HG_DEVICE uint32_t lane_bits(uint32_t head_dim) { return head_dim <= 64 ? 3 : he
 
 // Which positions a split takes: whole steps of the block, the last one less. Up to SINGLE_STEPS one block takes them all
 // and writes y itself, for parts cost more than these steps. Beyond, a block takes LEAST_STEPS, or more where there are not as
-// many splits; the others return at once.
+// many splits; the others have nothing to do.
 constexpr uint32_t SINGLE_STEPS = 4;
 constexpr uint32_t LEAST_STEPS = 2;
 struct Share {

@@ -43,9 +43,8 @@ HG_DEVICE float exp_float(float x) {
     return e.fraction * power_of_two(half) * power_of_two(e.exponent - half);
 }
 
-// a / b for b of 1 to 2^120, correctly rounded where a is zero or at least 2^-100 and the quotient normal, and within an ULP below,
-// where the remainder loses digits: Newton's step for the reciprocal, then one for the quotient (Markstein, "Computation of elementary
-// functions on the IBM RISC System/6000 processor", 1990). Without a branch, unlike `divide` on a GPU.
+// a / b for b of 1 to 2^120, within an ULP: Newton's step for the reciprocal, then one for the quotient (Markstein, "Computation of
+// elementary functions on the IBM RISC System/6000 processor", 1990). Without a branch, unlike `divide` on a GPU.
 HG_DEVICE float divide_by_normal(float a, float b) {
     const float near = approximate_reciprocal(b);
     const float reciprocal = fused_multiply_add(near, fused_multiply_add(-b, near, 1.0f), near);

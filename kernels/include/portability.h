@@ -13,7 +13,8 @@
 //   - no block waits for another block of the same launch;
 //   - a kernel whose plan is `overlapping` touches no global memory before begin_overlapped() or
 //     wait_for_previous_kernels(), which every thread calls, but for tensors that the plan says it reads ahead: an engine
-//     overlaps it only where nothing writes these (the emulator stops a kernel that does otherwise).
+//     overlaps it only where nothing writes these, or has since all before was done (the emulator stops a kernel that does
+//     otherwise).
 #pragma once
 
 #if defined(__CUDACC_RTC__) || defined(__CUDACC__) || defined(__CUDA__)

@@ -1,8 +1,8 @@
 // How a block computes causal attention of a prompt's tokens on matrix cores; attention_prefill_fragments.hip says what and why.
 //
 // A file that defines HG_SHORT_PROMPT first of all has it for short prompts: waves of 16 rows everywhere, and one copy of the code
-// for both passes. Half of the time of 32 tokens went into waiting for instructions: a wave comes by each once, and there are
-// 127 KB of them in the long kernel for heads of 128, of which each row in its registers has its own.
+// for both passes. Half of the time of 32 tokens went into waiting for instructions: a wave comes by each of them once, and the long
+// kernel for heads of 128 has 127 KB of them on sm_90.
 #pragma once
 
 #include "prefill_fragments.h"

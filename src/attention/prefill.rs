@@ -22,7 +22,7 @@ const TILE: usize = 64;
 const FRAGMENT_WAVES: u32 = 4;
 const LONG_BLOCK_ROWS: usize = 128;
 
-/// Measured on an H100 of 132 multiprocessors: docs/performance.md.
+/// Measured on an H100 of 132 multiprocessors, for 32 heads: docs/performance.md, the last table of changes.
 const MOST_SHORT_BLOCKS: usize = 132;
 const MOST_SHORT_KEYS: usize = 1024;
 

@@ -110,6 +110,25 @@ pub const MUTANTS: &[Mutant] = &[
         expects: "wrong y: ",
     },
     Mutant {
+        mistake: "the newest position is not read once the kernels ahead are done",
+        file: "attention/attention_decode.hip",
+        replacements: &[("if (newest < end) place.add(rows, begin, newest);", "")],
+        case: "attention_decode/bf16/3x64/normal",
+        wave: "32",
+        expects: "wrong y: ",
+    },
+    Mutant {
+        mistake: "the remainder of a division is taken for the quotient",
+        file: "include/elementary.h",
+        replacements: &[(
+            "return fused_multiply_add(-fused_multiply_add(b, quotient, -a), reciprocal, quotient);",
+            "return fused_multiply_add(b, quotient, -a);",
+        )],
+        case: "swiglu/f32/3x64/normal",
+        wave: "32",
+        expects: "wrong y: ",
+    },
+    Mutant {
         mistake: "the last of the parts is left out",
         file: "include/decode_parts.h",
         replacements: &[("if (part < used && in_row)", "if (part + 1 < used && in_row)")],
