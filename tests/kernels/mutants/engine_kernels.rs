@@ -94,7 +94,7 @@ pub const MUTANTS: &[Mutant] = &[
         mistake: "a sequence that one block takes has nobody who writes it, where others are shared",
         file: "attention/attention_decode.hip",
         replacements: &[("if (share.used == 1) {", "if (shape.splits == 1) {")],
-        case: "attention_decode/f32/5x64/capacity=150/normal",
+        case: "attention_decode/f32/3x64/capacity=150/normal",
         wave: "32",
         expects: "wrong y: ",
     },
