@@ -17,3 +17,16 @@ HG_DEVICE bool is_last_block(uint32_t* counter, uint32_t count, uint32_t* flag) 
     __syncthreads();
     return *flag != 0;
 }
+
+// The same for a wave among those that work on one thing, called by all of its lanes.
+HG_DEVICE bool is_last_wave(uint32_t* counter, uint32_t count) {
+    wave_barrier();
+    uint32_t last = 0;
+    if (lane_index() == 0) {
+        last = atomic_add_in_order(counter, 1) == count - 1;
+        if (last) *counter = 0;
+    }
+    last = wave_shuffle(last, 0);
+    wave_barrier();
+    return last != 0;
+}

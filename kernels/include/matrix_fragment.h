@@ -13,6 +13,7 @@
 //   WAVE_FRAGMENTS                                fragments down that a wave has the registers for, with 8 along
 //   MOST_KEPT_QUERIES                             elements of an attention head's queries that stay in registers beside those
 //   FRAGMENT_SHARED_BYTES                         what a block's tiles may take so that several blocks share a multiprocessor
+//   SUMS_ARE_CUT_OFF                              whether sums may be cut off, not rounded: long ones are then added up in parts
 //   MOST_FRAGMENT_LANES                           lanes of the widest wave
 //   uint32_t fragment_lanes()                     lanes of a wave, a constant on a GPU
 //   uint32_t accumulator_elements(), row_slots(), element_slot(i), element_column(i), slot_row(slot)

@@ -11,6 +11,7 @@ constexpr uint32_t OPERAND_WORDS = 2, MOST_ELEMENTS = 4, MOST_SLOTS = 1, MOST_FR
 // Three blocks in 64 KiB.
 constexpr uint32_t FRAGMENT_SHARED_BYTES = 20 * 1024;
 constexpr bool FEW_REGISTERS = false;
+constexpr bool SUMS_ARE_CUT_OFF = true;
 constexpr uint32_t WAVE_FRAGMENTS = 1, MOST_KEPT_QUERIES = 128;
 
 struct Operand {

@@ -9,6 +9,7 @@ constexpr uint32_t OPERAND_WORDS = 4, MOST_ELEMENTS = 8, MOST_SLOTS = 2, MOST_FR
 // Three blocks of 128 threads have the registers; 228 KiB of shared memory on compute capability 9.0, 100 on 8.9.
 constexpr uint32_t FRAGMENT_SHARED_BYTES = 36 * 1024;
 constexpr bool FEW_REGISTERS = false;
+constexpr bool SUMS_ARE_CUT_OFF = true;
 constexpr uint32_t WAVE_FRAGMENTS = 2, MOST_KEPT_QUERIES = 64;
 
 struct Operand {

@@ -7,6 +7,11 @@ constexpr uint32_t OPERAND_WORDS = 4, MOST_ELEMENTS = 8, MOST_SLOTS = 2, MOST_FR
 constexpr uint32_t FRAGMENT_SHARED_BYTES = 20 * 1024;
 constexpr bool FEW_REGISTERS = true;
 // On the host as on NVIDIA GPUs.
+#if defined(__AMDGCN__) || defined(__CUDA_ARCH__)
+constexpr bool SUMS_ARE_CUT_OFF = false;
+#else
+constexpr bool SUMS_ARE_CUT_OFF = true;
+#endif
 #if defined(__AMDGCN__)
 constexpr uint32_t WAVE_FRAGMENTS = 1, MOST_KEPT_QUERIES = 128;
 #else

@@ -10,6 +10,7 @@ constexpr uint32_t MOST_ELEMENTS = 8, MOST_SLOTS = 1, MOST_FRAGMENT_LANES = 32;
 // Three blocks in 64 KiB.
 constexpr uint32_t FRAGMENT_SHARED_BYTES = 20 * 1024;
 constexpr bool FEW_REGISTERS = true;
+constexpr bool SUMS_ARE_CUT_OFF = true;
 constexpr uint32_t WAVE_FRAGMENTS = 1, MOST_KEPT_QUERIES = 128;
 
 #if defined(__GFX11__)

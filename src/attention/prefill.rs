@@ -85,8 +85,7 @@ fn block_rows(problem: &Problem, backend: BackendKind) -> usize {
 /// `PrefillTile` has them with each architecture's constants.
 fn fragment_bytes(problem: &Problem, device: &DeviceInfo) -> u32 {
     let (rows, made_for) = (block_rows(problem, device.backend), made_for(problem));
-    let capability = device.architecture.strip_prefix("sm_").and_then(|number| number.parse::<u32>().ok());
-    let few_keys = made_for == 128 && capability.is_none_or(|capability| capability < 80);
+    let few_keys = made_for == 128 && device.compute_capability().is_none_or(|capability| capability < 80);
     let keys = if few_keys { TILE / 2 } else { TILE };
     let queries_stay = made_for == 128 && device.backend != BackendKind::Hip;
     let staged = if queries_stay { rows + 2 * keys } else { rows.max(2 * keys) };

@@ -52,3 +52,10 @@ pub struct DeviceInfo {
     /// emulator schedule. Sorted by key.
     pub details: Vec<(String, String)>,
 }
+
+impl DeviceInfo {
+    /// Of NVIDIA's GPUs, times ten: 90 for `sm_90`. `None` for others.
+    pub fn compute_capability(&self) -> Option<u32> {
+        self.architecture.strip_prefix("sm_")?.parse().ok()
+    }
+}

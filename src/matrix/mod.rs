@@ -2,6 +2,7 @@
 
 mod add_bias;
 mod dequantise;
+mod few_rows;
 mod fragment;
 mod input_classes;
 mod normalised_vector;
@@ -14,6 +15,7 @@ mod wave_share;
 
 pub use add_bias::AddBias;
 pub use dequantise::Dequantise;
+pub use few_rows::MOST_FEW_ROWS;
 pub use fragment::MatrixFragment;
 pub use normalised_vector::{Bounded, EPSILON, NormalisedVector};
 pub use product::MatrixProduct;

@@ -10,10 +10,11 @@ use crate::operation::{
 };
 use crate::tensor::HostTensor;
 
+use super::few_rows;
 use super::input_classes::CLASSES;
 use super::rounding::Dot;
 
-/// Of `kernels/matrix/matrix_product.hip` and `matrix_product_fragments.hip`.
+/// Of `kernels/matrix/matrix_product.hip` and `matrix_product_fragments.hip`; of few rows `few_rows` knows.
 const THREADS: u32 = 256;
 const TILE: usize = 64;
 const FRAGMENT_TILE: usize = 128;
@@ -126,10 +127,13 @@ impl Operation for MatrixProduct {
         Box::new(NumericReference::new(vec![output]))
     }
 
-    fn plan(&self, _device: &DeviceInfo, problem: &Problem) -> Result<LaunchPlan, ContractError> {
+    fn plan(&self, device: &DeviceInfo, problem: &Problem) -> Result<LaunchPlan, ContractError> {
         let Problem { dtype, rows, columns, .. } = *problem;
         if rows == 0 {
             return Ok(LaunchPlan::default());
+        }
+        if few_rows::takes(problem, outputs(problem)) {
+            return Ok(few_rows::plan(device, problem, outputs(problem)));
         }
         let (outputs, specs) = (outputs(problem), self.tensors(problem));
         let mut arguments: Vec<_> = (0..specs.len()).map(PlanArgument::Tensor).collect();
@@ -151,7 +155,11 @@ impl Operation for MatrixProduct {
     fn cost(&self, problem: &Problem) -> Cost {
         let Problem { dtype, rows, columns, .. } = *problem;
         let outputs = outputs(problem);
-        let tiled = rows.next_multiple_of(tile(problem)) * outputs.next_multiple_of(tile(problem)) * columns;
+        let rows_made = match few_rows::takes(problem, outputs) {
+            true => few_rows::rows_made(rows),
+            false => rows.next_multiple_of(tile(problem)),
+        };
+        let tiled = rows_made * outputs.next_multiple_of(tile(problem)) * columns;
         Cost {
             bytes_read: ((rows + outputs) * columns * dtype.size()) as u64,
             bytes_written: (rows * outputs * dtype.size()) as u64,

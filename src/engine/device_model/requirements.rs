@@ -4,6 +4,7 @@ use crate::attention::{AttentionDecode, AttentionPrefill, Rope};
 use crate::backend::{Device, DeviceInfo};
 use crate::embedding::Embedding;
 use crate::engine::model_file::{ModelConfig, ModelWeights, StoredTensor};
+use crate::matrix::{MOST_FEW_ROWS, MatrixProduct};
 use crate::operation::{Operation, ParameterValue};
 use crate::sampler::FUSED_SAMPLER;
 use crate::tensor::DType;
@@ -81,6 +82,17 @@ fn scratch(info: &DeviceInfo, config: &ModelConfig, settings: &Settings) -> Resu
     plan(&AttentionPrefill, rows, config.head_dim, &cache)?;
     plan(&Rope::INTO_CACHE, 1, config.head_dim, &places)?;
     plan(&Embedding, 1, config.hidden, &[("vocab", whole(config.vocab))])?;
+    let hidden = config.hidden;
+    let products = [
+        (config.query_width() + 2 * config.kv_width(), hidden),
+        (hidden, config.query_width()),
+        (2 * config.intermediate, hidden),
+        (hidden, config.intermediate),
+        (config.vocab, hidden),
+    ];
+    for (outputs, columns) in products {
+        plan(&MatrixProduct, MOST_FEW_ROWS, columns, &[("outputs", whole(outputs))])?;
+    }
     for sequences in (1..=capacity.sequences.min(MOST_SPLIT)).chain([capacity.sequences]) {
         plan(&AttentionDecode, sequences, config.head_dim, &cache)?;
         for (k, p) in SAMPLERS {

@@ -199,6 +199,30 @@ pub const MUTANTS: &[Mutant] = &[
         expects: "wrong y: ",
     },
     Mutant {
+        mistake: "the last block's part of a tile is left out",
+        file: "matrix/matrix_product_few_rows.hip",
+        replacements: &[("block + i <= last", "block + i < last")],
+        case: "matrix_product/bf16/17x776/outputs=130/normal",
+        wave: "64",
+        expects: "wrong y: ",
+    },
+    Mutant {
+        mistake: "a slice's block is looked for as if no block took one more",
+        file: "matrix/matrix_product_few_rows.hip",
+        replacements: &[("in_larger = larger * (share + 1)", "in_larger = larger * share")],
+        case: "matrix_product/bf16/17x776/outputs=300/normal",
+        wave: "32",
+        expects: "past its end",
+    },
+    Mutant {
+        mistake: "a slice of few rows' product is overwritten while it is read",
+        file: "matrix/matrix_product_few_rows.hip",
+        replacements: &[("if (shape.stages == 1) __syncthreads();", "")],
+        case: "matrix_product/bf16/17x776/outputs=130/normal",
+        wave: "32",
+        expects: "race",
+    },
+    Mutant {
         mistake: "a fragment's elements are taken for other rows",
         file: "include/matrix_fragment_plain.h",
         replacements: &[(
