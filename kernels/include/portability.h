@@ -46,7 +46,6 @@
 //   uint32_t atomic_add(uint32_t*, uint32_t), uint64_t atomic_add(uint64_t*, uint64_t)
 //   uint32_t atomic_max(uint32_t*, uint32_t), uint64_t atomic_max(uint64_t*, uint64_t)
 //   uint32_t atomic_add_in_order(uint32_t*, uint32_t)   what came before it is seen before it, what comes after it is seen after
-//   void device_fence()                    orders global memory across blocks
 //   void let_next_kernel_begin()           an overlapped launch behind this one may start its blocks from here on
 //   void wait_for_previous_kernels()       until all earlier launches are done; nothing to wait for in ordinary launches
 //   uint32_t popcount32/64, count_leading_zeros32/64; uint64_t multiply_high_u64(a, b)

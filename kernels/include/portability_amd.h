@@ -124,7 +124,6 @@ HG_DEVICE uint64_t atomic_max(uint64_t* address, uint64_t value) {
 HG_DEVICE uint32_t atomic_add_in_order(uint32_t* address, uint32_t value) {
     return __hip_atomic_fetch_add(address, value, __ATOMIC_ACQ_REL, __HIP_MEMORY_SCOPE_AGENT);
 }
-HG_DEVICE void device_fence() { __builtin_amdgcn_fence(__ATOMIC_SEQ_CST, "agent"); }
 // A stream's launches never overlap.
 HG_DEVICE void let_next_kernel_begin() {}
 HG_DEVICE void wait_for_previous_kernels() {}

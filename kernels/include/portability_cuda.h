@@ -155,7 +155,6 @@ HG_DEVICE uint32_t atomic_add_in_order(uint32_t* address, uint32_t value) {
     asm volatile("atom.acq_rel.gpu.add.u32 %0, [%1], %2;" : "=r"(previous) : "l"(address), "r"(value) : "memory");
     return previous;
 }
-HG_DEVICE void device_fence() { asm volatile("fence.sc.gpu;" ::: "memory"); }
 // griddepcontrol came with sm_90; before it launches never overlap.
 HG_DEVICE void let_next_kernel_begin() {
 #if defined(__CUDA_ARCH__) && __CUDA_ARCH__ >= 900

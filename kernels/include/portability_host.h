@@ -23,7 +23,6 @@ void hipgauge_host_block_barrier();
 void hipgauge_host_wave_barrier();
 uint64_t hipgauge_host_wave_exchange(uint64_t value, uint32_t source_lane);
 uint64_t hipgauge_host_wave_ballot(uint32_t predicate);
-void hipgauge_host_device_fence();
 void hipgauge_host_wait_for_previous_kernels();
 // The block's own copy of the static shared array that is declared at `site`.
 void* hipgauge_host_shared(uint64_t bytes, const char* name, const void* site);
@@ -128,7 +127,6 @@ static inline T atomic_max(T* address, T value) {
 static inline uint32_t atomic_add_in_order(uint32_t* address, uint32_t value) {
     return __atomic_fetch_add(address, value, __ATOMIC_ACQ_REL);
 }
-static inline void device_fence() { hipgauge_host_device_fence(); }
 static inline void let_next_kernel_begin() {}
 static inline void wait_for_previous_kernels() { hipgauge_host_wait_for_previous_kernels(); }
 static inline uint32_t popcount32(uint32_t value) { return uint32_t(__builtin_popcount(value)); }

@@ -22,8 +22,7 @@ const TILE: usize = 64;
 const FRAGMENT_WAVES: u32 = 4;
 const LONG_BLOCK_ROWS: usize = 128;
 
-/// Measured on an H100 of 132 multiprocessors, for 32 heads: docs/performance.md, the last table of changes.
-const MOST_SHORT_BLOCKS: usize = 132;
+/// Measured on an H100, for 32 heads: docs/performance.md, the last table of changes.
 const MOST_SHORT_KEYS: usize = 1024;
 
 const PARAMETERS: &[ParameterSpec] = &[
@@ -58,11 +57,18 @@ fn is_short(problem: &Problem) -> bool {
     problem.parameters.flag("short")
 }
 
-/// Whether the kernel for short prompts is the faster one, of those that matrix cores run: where blocks of the other would be
-/// alone on their multiprocessors, or leave some idle, and there are few keys that all rows of a block see.
-pub fn is_short_prompt(dtype: DType, head_dim: usize, heads: usize, tokens: usize, past: usize) -> bool {
+/// Whether the kernel for short prompts is the faster one on a device, of those that matrix cores run: where blocks of the other
+/// would be alone on their multiprocessors, or leave some idle, and there are few keys that all rows of a block see.
+pub fn is_short_prompt(
+    device: &DeviceInfo,
+    dtype: DType,
+    (heads, head_dim): (usize, usize),
+    tokens: usize,
+    past: usize,
+) -> bool {
     let long_blocks = tokens.div_ceil(LONG_BLOCK_ROWS) * heads;
-    on_fragments(dtype, head_dim) && long_blocks <= MOST_SHORT_BLOCKS && past + tokens <= MOST_SHORT_KEYS
+    let alone = long_blocks <= device.multiprocessors as usize;
+    on_fragments(dtype, head_dim) && alone && past + tokens <= MOST_SHORT_KEYS
 }
 
 /// Elements of a head for which the kernel of a problem is made.
@@ -235,6 +241,7 @@ impl Operation for AttentionPrefill {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::backend::amd_device_on_paper;
     use crate::operation::{Layout, Parameters};
 
     fn problem(dtype: DType, columns: usize, short: bool) -> Problem {
@@ -245,11 +252,16 @@ mod tests {
 
     #[test]
     fn prompts_are_short_up_to_a_block_for_each_multiprocessor_and_a_thousand_keys() {
-        let short = |tokens, past| is_short_prompt(DType::BF16, 64, 32, tokens, past);
-        assert!(short(1, 0) && short(512, 0) && short(512, 512));
-        assert!(!short(513, 0) && !short(512, 513));
-        assert!(is_short_prompt(DType::F16, 128, 4, 1024, 0) && !is_short_prompt(DType::F16, 128, 4, 1025, 0));
-        assert!(!is_short_prompt(DType::F32, 64, 32, 1, 0) && !is_short_prompt(DType::BF16, 136, 32, 1, 0));
+        let device = amd_device_on_paper("gfx942", 64);
+        assert_eq!(device.multiprocessors, 128);
+        let short = |dtype, heads, tokens, past| is_short_prompt(&device, dtype, heads, tokens, past);
+        let of_32_heads = |tokens, past| short(DType::BF16, (32, 64), tokens, past);
+        assert!(of_32_heads(1, 0) && of_32_heads(512, 0) && of_32_heads(512, 512));
+        assert!(!of_32_heads(513, 0) && !of_32_heads(512, 513));
+        assert!(short(DType::F16, (4, 128), 1024, 0) && !short(DType::F16, (4, 128), 1025, 0));
+        assert!(!short(DType::F32, (32, 64), 1, 0) && !short(DType::BF16, (32, 136), 1, 0));
+        let half = DeviceInfo { multiprocessors: 64, ..device.clone() };
+        assert!(!is_short_prompt(&half, DType::BF16, (32, 64), 257, 0));
     }
 
     #[test]

@@ -98,28 +98,7 @@ pub(super) fn plan(device: &DeviceInfo, problem: &Problem, outputs: usize) -> La
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::backend::BackendKind;
-
-    fn device(architecture: &str) -> DeviceInfo {
-        DeviceInfo {
-            id: "cuda:0".to_string(),
-            backend: BackendKind::Cuda,
-            name: String::new(),
-            architecture: architecture.to_string(),
-            wave_size: 32,
-            multiprocessors: 132,
-            l2_bytes: 0,
-            last_level_bytes: 0,
-            memory_bytes: 0,
-            shared_bytes_per_block: 48 << 10,
-            max_threads_per_block: 1024,
-            driver_version: String::new(),
-            runtime_version: String::new(),
-            compiler: String::new(),
-            emulated: false,
-            details: Vec::new(),
-        }
-    }
+    use crate::backend::amd_device_on_paper;
 
     #[test]
     fn rings_fit_into_the_shared_memory_of_each_architecture() {
@@ -128,7 +107,7 @@ mod tests {
         {
             for rows_made in [16, 32, 64] {
                 let stage_bytes = (rows_made + TILE) * PADDED_SLICE * 2;
-                let (blocks, stages) = blocks_and_stages(&device(architecture), stage_bytes);
+                let (blocks, stages) = blocks_and_stages(&amd_device_on_paper(architecture, 32), stage_bytes);
                 assert!(stages * stage_bytes <= room * 1024, "{architecture} {rows_made}: {stages} stages");
                 assert!(
                     blocks * stages * stage_bytes <= (room + 1) * 1024,

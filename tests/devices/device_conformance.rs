@@ -42,7 +42,7 @@ fn device_names() -> &'static [String] {
 }
 
 /// Runs a check on each device, on a freshly opened one.
-fn on_each_device(check: impl Fn(&dyn Device)) {
+pub fn on_each_device(check: impl Fn(&dyn Device)) {
     for name in device_names() {
         let selection = open(name, &options()).unwrap_or_else(|error| panic!("{name} was listed: {error}"));
         assert_eq!(&selection.device.info().id, name);
@@ -52,24 +52,24 @@ fn on_each_device(check: impl Fn(&dyn Device)) {
     }
 }
 
-fn upload<T: bytemuck::Pod>(device: &dyn Device, label: &str, values: &[T]) -> Buffer {
+pub fn upload<T: bytemuck::Pod>(device: &dyn Device, label: &str, values: &[T]) -> Buffer {
     let bytes: &[u8] = bytemuck::cast_slice(values);
     let buffer = device.allocate(bytes.len(), label).expect("memory");
     device.upload(&buffer, 0, bytes).expect("it fits");
     buffer
 }
 
-fn download<T: bytemuck::Pod>(device: &dyn Device, buffer: &Buffer) -> Vec<T> {
+pub fn download<T: bytemuck::Pod>(device: &dyn Device, buffer: &Buffer) -> Vec<T> {
     let mut values = vec![T::zeroed(); buffer.bytes() / size_of::<T>()];
     device.download(buffer, 0, bytemuck::cast_slice_mut(&mut values)).expect("it fits");
     values
 }
 
-fn whole(buffer: &Buffer) -> Argument<'_> {
+pub fn whole(buffer: &Buffer) -> Argument<'_> {
     Argument::Buffer { buffer, offset: 0 }
 }
 
-fn launch(
+pub fn launch(
     device: &dyn Device,
     function: &str,
     (grid, block, dynamic_shared_bytes): ([u32; 3], [u32; 3], u32),

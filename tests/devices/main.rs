@@ -2,6 +2,7 @@
 
 mod checked_timing;
 mod device_conformance;
+mod elementary_functions;
 mod hiprtc;
 mod host_emulator;
 mod kernel_timer;

@@ -27,7 +27,6 @@ callbacks! {
     hipgauge_host_wave_barrier,
     hipgauge_host_wave_exchange,
     hipgauge_host_wave_ballot,
-    hipgauge_host_device_fence,
     hipgauge_host_wait_for_previous_kernels,
     hipgauge_host_shared,
     hipgauge_host_dynamic_shared,

@@ -3,7 +3,6 @@
 //! Every function here runs on a kernel thread's coroutine. None may panic: that would abort the process.
 
 use std::ffi::{CStr, c_char, c_void};
-use std::sync::atomic::{Ordering, fence};
 
 use super::block_state::BlockState;
 use super::fault::{Fault, Position};
@@ -108,11 +107,6 @@ pub(super) extern "C" fn hipgauge_host_wave_ballot(predicate: u32) -> u64 {
         suspend(context, Wait::Ballot);
         (*context).value
     }
-}
-
-#[unsafe(no_mangle)]
-pub(super) extern "C" fn hipgauge_host_device_fence() {
-    fence(Ordering::SeqCst);
 }
 
 #[unsafe(no_mangle)]

@@ -75,7 +75,8 @@ impl Composer<'_> {
                 self.push(&AttentionDecode, &shape, &places)?;
             }
             Rows::Prompt { sequences, tokens, past, .. } => {
-                let short = is_short_prompt(self.dtype(), config.head_dim, config.heads, tokens, past);
+                let heads_of = (config.heads, config.head_dim);
+                let short = is_short_prompt(bench.device.info(), self.dtype(), heads_of, tokens, past);
                 let short = ("short", ParameterValue::Flag(short));
                 let parameters = [heads[0], heads[1], capacity, ("past", whole(past)), short];
                 let shape = Shape { parameters: &parameters, ..Shape::plain(tokens, config.head_dim) };
