@@ -224,7 +224,7 @@ pub fn run(arguments: &Arguments) -> CommandResult {
         }
     }
     let cache = arguments.commits.cache()?;
-    let place = LookingPlace::find(arguments)?;
+    let place = LookingPlace::find(arguments.arch.as_deref(), &arguments.device, arguments.regress())?;
     let question = arguments.question(&history, &cases, place.words.clone())?;
     let (folder, _claim) = cache.claim(&format!("searches/{}", question.key())).map_err(repository_failure)?;
     let stop = interrupt::watch()?;

@@ -5,7 +5,7 @@ use hipgauge::profiling::ComparabilityKeys;
 use hipgauge::regression::bisect::{Environment, Regress};
 use hipgauge::regression::worker::Hello;
 
-use super::bisect::Arguments;
+use super::arguments::DeviceArguments;
 use super::exit_code::Exit;
 use super::failure::Failure;
 use super::live::greet;
@@ -30,13 +30,13 @@ pub enum LooksAt {
 }
 
 impl LookingPlace {
-    /// Finds the device or the compiler that is asked for.
-    pub fn find(arguments: &Arguments) -> Result<Self, Failure> {
-        match &arguments.arch {
-            Some(architecture) => Self::of_code(architecture, arguments.regress()),
+    /// Finds the compiler of an architecture, or a device.
+    pub fn find(architecture: Option<&str>, device: &DeviceArguments, regress: Regress) -> Result<Self, Failure> {
+        match architecture {
+            Some(architecture) => Self::of_code(architecture, regress),
             None => {
-                let hello = greet(&arguments.device.for_worker())?;
-                let mut device = arguments.device.clone();
+                let hello = greet(&device.for_worker())?;
+                let mut device = device.clone();
                 device.device.clone_from(&hello.device.id);
                 let (name, environment) = (hello.device.id.clone(), of_device(&hello));
                 Ok(Self { name, words: device.for_worker(), environment, looks_at: LooksAt::Device(hello.keys) })

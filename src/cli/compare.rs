@@ -2,16 +2,18 @@
 
 use std::path::{Path, PathBuf};
 
-use clap::{Args, ValueEnum};
+use clap::Args;
 use hipgauge::regression::calibration::NoiseBetweenRuns;
 use hipgauge::regression::comparison::{
-    Comparison, ComparisonError, ComparisonOptions, Conclusion, NoiseSource, compare_runs, comparison_csv,
-    comparison_json, comparison_markdown, write_comparison,
+    Comparison, ComparisonError, ComparisonOptions, NoiseSource, compare_runs, comparison_csv, comparison_json,
+    comparison_markdown, write_comparison,
 };
 use hipgauge::regression::live::{LiveRecord, Place};
 use hipgauge::report::RunData;
 
-use super::arguments::{CommitArguments, DeviceArguments, ModeName, SelectionArguments, ThresholdArguments};
+use super::arguments::{
+    CommitArguments, ComparisonFormat, DeviceArguments, ModeName, SelectionArguments, ThresholdArguments,
+};
 use super::compare_first_token;
 use super::comparison_printer::{print_agreement, print_comparison};
 use super::exit_code::Exit;
@@ -47,18 +49,6 @@ Examples:
   hipgauge compare v1.2 kernels:kernels --op rms_norm      a tag against the kernels as they lie here
   hipgauge compare v1.2 HEAD --build 'cargo build --release' --program target/release/hipgauge";
 
-#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
-pub enum Format {
-    /// Tables for people
-    Human,
-    /// One object with everything
-    Json,
-    /// One row per case and mode
-    Csv,
-    /// For a comment on a pull request
-    Markdown,
-}
-
 #[derive(Args, Debug)]
 #[command(after_help = EXAMPLES)]
 #[command(mut_arg("kernels", |kernels| kernels.help("The folder of kernels inside of each commit [default: kernels]")))]
@@ -81,7 +71,7 @@ pub struct Arguments {
 
     /// Form of the result on stdout
     #[arg(long, value_name = "FORMAT", default_value = "human")]
-    format: Format,
+    format: ComparisonFormat,
 
     /// Also write comparison.csv, .json, .md and .html into this folder; of TTFT runs first_token.csv, .json and .md
     #[arg(long, value_name = "DIR")]
@@ -116,7 +106,7 @@ pub fn run(arguments: &Arguments) -> CommandResult {
             return compare_first_token::run(&runs, &arguments.thresholds, arguments.format, arguments.out.as_deref());
         }
         let comparison = compare(&load(base)?, &load(candidate)?, &arguments.thresholds)?;
-        return show(arguments, &comparison, exit_of(comparison.conclusion(arguments.thresholds.strict)));
+        return show(arguments, &comparison, Exit::of_comparison(comparison.conclusion(arguments.thresholds.strict)));
     }
     measure(arguments, [&sides[0], &sides[1]])
 }
@@ -141,7 +131,7 @@ fn measure(arguments: &Arguments, sides: [&Place; 2]) -> CommandResult {
         commits: &arguments.commits,
         thresholds: &arguments.thresholds,
         modes: &arguments.modes,
-        programs_read: arguments.format != Format::Human,
+        programs_read: arguments.format != ComparisonFormat::Human,
     })?;
     let mut field = stage.field(stage.contestants(named)?);
     let LiveRecord { comparison, end } =
@@ -162,13 +152,13 @@ fn show(arguments: &Arguments, comparison: &Comparison, exit: Exit) -> CommandRe
         return Ok(if comparison.agreement.is_empty() { Exit::NothingRan } else { Exit::Good });
     }
     match arguments.format {
-        Format::Human => print_comparison(comparison, arguments.all, &mut stdout),
-        Format::Json => stdout.line(comparison_json(comparison, strict)),
-        Format::Csv => stdout.line(comparison_csv(comparison).trim_end()),
-        Format::Markdown => stdout.line(comparison_markdown(comparison)),
+        ComparisonFormat::Human => print_comparison(comparison, arguments.all, &mut stdout),
+        ComparisonFormat::Json => stdout.line(comparison_json(comparison, strict)),
+        ComparisonFormat::Csv => stdout.line(comparison_csv(comparison).trim_end()),
+        ComparisonFormat::Markdown => stdout.line(comparison_markdown(comparison)),
     }
     .or_exit(Exit::HarnessFault)?;
-    if let (Format::Human, Some(folder)) = (arguments.format, &arguments.out) {
+    if let (ComparisonFormat::Human, Some(folder)) = (arguments.format, &arguments.out) {
         let page = folder.join("comparison.html");
         stdout.line(format!("comparison: {}", page.display())).or_exit(Exit::HarnessFault)?;
     }
@@ -215,15 +205,4 @@ pub fn compare(base: &RunData, candidate: &RunData, thresholds: &ThresholdArgume
             Failure::new(Exit::Usage, refused)
         }
     })
-}
-
-/// The exit code of a whole comparison.
-pub const fn exit_of(conclusion: Conclusion) -> Exit {
-    match conclusion {
-        Conclusion::Wrong => Exit::WrongResult,
-        Conclusion::Slower => Exit::Slower,
-        Conclusion::NothingComparable => Exit::NothingRan,
-        Conclusion::Undecided => Exit::Undecided,
-        Conclusion::Good => Exit::Good,
-    }
 }

@@ -12,8 +12,7 @@ use hipgauge::regression::first_token::{
 };
 use hipgauge::report::ttft::{TtftRun, read_ttft_run};
 
-use super::arguments::ThresholdArguments;
-use super::compare::{Format, exit_of};
+use super::arguments::{ComparisonFormat, ThresholdArguments};
 use super::exit_code::Exit;
 use super::failure::{CommandResult, Failure, OrExit};
 use super::output::{BAD, NOTE, STRONG, Stdout, styled};
@@ -43,7 +42,7 @@ pub fn load_both(base: &Path, candidate: &Path) -> Result<Option<[TtftRun; 2]>, 
 pub fn run(
     [base, candidate]: &[TtftRun; 2],
     thresholds: &ThresholdArguments,
-    format: Format,
+    format: ComparisonFormat,
     out: Option<&Path>,
 ) -> CommandResult {
     let ThresholdArguments { least_effect, noise, force, strict, .. } = *thresholds;
@@ -64,13 +63,13 @@ pub fn run(
     }
     let mut stdout = Stdout::new();
     match format {
-        Format::Human => print(&comparison, &mut stdout),
-        Format::Json => stdout.line(json()),
-        Format::Csv => stdout.line(first_token_csv(&comparison).trim_end()),
-        Format::Markdown => stdout.line(first_token_markdown(&comparison)),
+        ComparisonFormat::Human => print(&comparison, &mut stdout),
+        ComparisonFormat::Json => stdout.line(json()),
+        ComparisonFormat::Csv => stdout.line(first_token_csv(&comparison).trim_end()),
+        ComparisonFormat::Markdown => stdout.line(first_token_markdown(&comparison)),
     }
     .or_exit(Exit::HarnessFault)?;
-    Ok(exit_of(comparison.conclusion(strict)))
+    Ok(Exit::of_comparison(comparison.conclusion(strict)))
 }
 
 fn print(comparison: &FirstTokenComparison, stdout: &mut Stdout) -> io::Result<()> {

@@ -3,6 +3,7 @@
 use std::fmt::Write as _;
 use std::process::ExitCode;
 
+use hipgauge::regression::comparison::Conclusion;
 use hipgauge::verify::Summary;
 
 /// How a command ended.
@@ -74,6 +75,17 @@ impl Exit {
             Summary { interrupted: true, .. } => Exit::Interrupted,
             Summary { out_of_time: true, .. } => Exit::NotReproducible,
             _ => Exit::Good,
+        }
+    }
+
+    /// What a whole comparison comes to.
+    pub const fn of_comparison(conclusion: Conclusion) -> Exit {
+        match conclusion {
+            Conclusion::Wrong => Exit::WrongResult,
+            Conclusion::Slower => Exit::Slower,
+            Conclusion::NothingComparable => Exit::NothingRan,
+            Conclusion::Undecided => Exit::Undecided,
+            Conclusion::Good => Exit::Good,
         }
     }
 

@@ -10,7 +10,6 @@ use hipgauge::regression::repository::Git;
 use hipgauge::regression::worker::ChildEnd;
 
 use super::arguments::OutputFormat;
-use super::compare::exit_of;
 use super::exit_code::Exit;
 use super::failure::{Failure, OrExit};
 use super::gate::Arguments;
@@ -41,7 +40,7 @@ pub fn gate_in_turns(
     let mut contest = LiveContest { stage: &stage, field: stage.field(sides), first: None };
     match run_gate(&mut contest, allow) {
         Ok(report) => {
-            let exit = exit_of(report.conclusion(arguments.thresholds.strict));
+            let exit = Exit::of_comparison(report.conclusion(arguments.thresholds.strict));
             Ok((report, exit))
         }
         Err(Stop::Early(record)) => {

@@ -8,7 +8,7 @@ use hipgauge::regression::gate::{AllowList, Contest, GateReport, run_gate};
 use hipgauge::report::{RunData, RunRecord};
 
 use super::arguments::ThresholdArguments;
-use super::compare::{compare, exit_of, load};
+use super::compare::{compare, load};
 use super::exit_code::Exit;
 use super::failure::Failure;
 use super::measured_run::{MeasuredRun, measured_run};
@@ -117,6 +117,6 @@ fn exit_of_gate(report: &GateReport, measured: Exit, strict: bool) -> Exit {
         (_, Exit::WrongResult) if lost => Exit::WrongResult,
         (Conclusion::Slower, _) => Exit::Slower,
         (_, Exit::Undecided | Exit::NotReproducible) => Exit::Undecided,
-        (conclusion, _) => exit_of(conclusion),
+        (conclusion, _) => Exit::of_comparison(conclusion),
     }
 }

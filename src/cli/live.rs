@@ -13,7 +13,6 @@ use hipgauge::suite::SelectedCase;
 
 use super::arguments::{CommitArguments, DeviceArguments, ModeName, SelectionArguments, ThresholdArguments};
 use super::calibrate::worker_failure;
-use super::compare::exit_of;
 use super::exit_code::Exit;
 use super::failure::{Failure, OrExit};
 use super::interrupt;
@@ -165,7 +164,7 @@ pub fn live_failure(error: LiveError, sides: [&Place; 2]) -> Failure {
 /// The exit code of a comparison that came to such an end. A wrong result is one however little was measured.
 pub fn exit_of_live(conclusion: Conclusion, end: &End) -> Exit {
     match (end, conclusion) {
-        (End::Complete, conclusion) => exit_of(conclusion),
+        (End::Complete, conclusion) => Exit::of_comparison(conclusion),
         (_, Conclusion::Wrong) => Exit::WrongResult,
         (End::Interrupted, Conclusion::Slower) => Exit::Slower,
         (End::Interrupted, _) => Exit::Interrupted,

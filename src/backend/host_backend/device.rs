@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 
 use super::HostOptions;
 use super::fault::Fault;
-use super::host_information::describe;
+use super::host_information::{MAX_THREADS_PER_BLOCK, describe};
 use super::kernel_loader::KernelLoader;
 use super::kernel_table::HostKernel;
 use super::kernel_wrapper::Variant;
@@ -18,9 +18,6 @@ use crate::backend::{
     AllocationLedger, Argument, BackendError, Buffer, Device, DeviceInfo, Event, FenceViolation, Graph, Kernel,
     KernelAttributes, KernelId, KernelLibrary, LaunchDimensions,
 };
-
-/// Threads one block may have, as on every AMD and NVIDIA GPU.
-pub(super) const MAX_THREADS_PER_BLOCK: u32 = 1024;
 
 /// The device named `host`: runs kernels on a SIMT emulator.
 ///

@@ -2,10 +2,12 @@
 
 use std::fs;
 
-use super::device::MAX_THREADS_PER_BLOCK;
 use super::shared_memory::SHARED_BYTES_LIMIT;
 use super::{HostOptions, Schedule};
 use crate::backend::{BackendKind, BackendSurvey, DeviceInfo};
+
+/// Threads one block may have, as on every AMD and NVIDIA GPU.
+pub(super) const MAX_THREADS_PER_BLOCK: u32 = 1024;
 
 /// Launch plans follow this number. It is the same on every machine, whatever its cores, so that the launches are too, and
 /// with them verdicts and step counts.

@@ -12,6 +12,6 @@ pub use commits::CommitArguments;
 pub use device::{DeviceArguments, Switch};
 pub use limits::{LimitArguments, seconds};
 pub use measurement::{MeasurementArguments, ModeName};
-pub use output::{OutputArguments, OutputFormat};
+pub use output::{ComparisonFormat, OutputArguments, OutputFormat};
 pub use selection::SelectionArguments;
 pub use threshold::{CALIBRATIONS, CalibrationArguments, DEFAULT_LEAST_EFFECT, ThresholdArguments, share};

@@ -12,6 +12,18 @@ pub enum OutputFormat {
     Json,
 }
 
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum ComparisonFormat {
+    /// Tables for people
+    Human,
+    /// One object with everything
+    Json,
+    /// One row per case and mode
+    Csv,
+    /// For a comment on a pull request
+    Markdown,
+}
+
 #[derive(Args, Clone, Debug)]
 #[command(next_help_heading = "Output")]
 pub struct OutputArguments {
