@@ -38,8 +38,6 @@ HG_DEVICE void store_vector(const SharedPlace<T>& place, uint32_t offset, const 
                  : "memory");
 }
 
-constexpr uint32_t MOST_TILES_AHEAD = 4;
-
 template <typename T, uint32_t COUNT>
 struct TileCopies {
     HG_MEMBER void start(uint32_t, const SharedPlace<T>& place, uint32_t offset, const T* global, bool wanted) {
@@ -81,8 +79,6 @@ HG_DEVICE void store_vector(const SharedPlace<T>& place, uint32_t offset, const 
     store_vector(place.pointer + offset, vector);
 }
 
-constexpr uint32_t MOST_TILES_AHEAD = 1;
-
 template <typename T, uint32_t COUNT>
 struct TileCopies {
     Vector16<T> kept[COUNT];
@@ -99,7 +95,8 @@ struct TileCopies {
 
 #endif
 
-// TileCopies<T, COUNT>: a thread's COUNT vectors of each tile of a ring in shared memory, up to MOST_TILES_AHEAD tiles ahead.
+// TileCopies<T, COUNT>: a thread's COUNT vectors of each tile of a ring in shared memory: up to four tiles ahead where
+// hardware copies, one elsewhere.
 // For every tile, in order: start or put each vector n, with a constant n, then end_tile. Later, with as many tiles ended and
 // not finished as `ahead` says: finish_tile(ahead), finish each vector of the oldest, and a barrier shows them to the block.
 

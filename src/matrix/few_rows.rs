@@ -17,7 +17,7 @@ const PADDED_SLICE: usize = SLICE + 8;
 const LEAST_STAGES: usize = 2;
 const MOST_STAGES: usize = 5;
 
-/// Blocks that a multiprocessor holds together: with one the matrix cores idle while its waves wait for a slice.
+/// Blocks that a multiprocessor holds together: one multiplies while the other waits for a slice.
 const BLOCKS: usize = 2;
 
 /// Slices that are worth a block of their own.
@@ -99,15 +99,24 @@ pub(super) fn plan(device: &DeviceInfo, problem: &Problem, outputs: usize) -> La
 mod tests {
     use super::*;
     use crate::backend::amd_device_on_paper;
+    use crate::operation::{Layout, Parameters};
+
+    fn problem(rows: usize) -> Problem {
+        let parameters = Parameters::new("few_rows", &[], &[]).expect("none are asked for");
+        Problem { dtype: DType::BF16, rows, columns: 4096, parameters, layout: Layout::default() }
+    }
 
     #[test]
     fn rings_fit_into_the_shared_memory_of_each_architecture() {
         for (architecture, room) in
             [("sm_75", 64), ("sm_80", 163), ("sm_86", 99), ("sm_89", 99), ("sm_90", 227), ("gfx942", 64)]
         {
+            let device = amd_device_on_paper(architecture, 32);
+            let workspace = |rows| plan(&device, &problem(rows), 4096).workspace_bytes;
+            assert!(workspace(MOST_FEW_ROWS) >= workspace(16).max(workspace(32)), "{architecture}");
             for rows_made in [16, 32, 64] {
                 let stage_bytes = (rows_made + TILE) * PADDED_SLICE * 2;
-                let (blocks, stages) = blocks_and_stages(&amd_device_on_paper(architecture, 32), stage_bytes);
+                let (blocks, stages) = blocks_and_stages(&device, stage_bytes);
                 assert!(stages * stage_bytes <= room * 1024, "{architecture} {rows_made}: {stages} stages");
                 assert!(
                     blocks * stages * stage_bytes <= (room + 1) * 1024,

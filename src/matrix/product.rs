@@ -21,7 +21,7 @@ const FRAGMENT_TILE: usize = 128;
 
 pub(super) const OUTPUTS: ParameterSpec = ParameterSpec {
     name: "outputs",
-    kind: ParameterKind::Integer { least: 1, most: 1 << 20 },
+    kind: ParameterKind::Integer { least: 1, most: 1 << 30 },
     default: ParameterValue::Integer(64),
     summary: "rows of the weights, which are columns of the result",
 };
