@@ -5,11 +5,14 @@
 // operations: arithmetic binds. A block of 256 threads makes a 128 x 128 tile of Y from slices of 32 columns of X and W in
 // shared memory; the next slice is read into registers meanwhile. A wave makes 64 rows of the tile, of 32 columns (eight
 // waves of 32) or 64 (four of 64): per step of 16 columns 6 or 8 operands are loaded for 8 or 16 products of fragments.
+#define HG_RESIDENT_BLOCKS 2
+
 #include "matrix_fragment.h"
 
 constexpr uint32_t PRODUCT_THREADS = 256;
 constexpr uint32_t TILE = 128;
 constexpr uint32_t SLICE = 32;
+constexpr uint32_t STEPS = SLICE / FRAGMENT_EDGE;
 constexpr uint32_t VECTOR = 8;
 // Elements between rows in shared memory: five vectors put eight consecutive rows into different banks.
 constexpr uint32_t STRIDE = SLICE + VECTOR;
@@ -88,6 +91,44 @@ HG_DEVICE void multiply_slice(const T* x, const T* weights, uint32_t down, uint3
     }
 }
 
+// The same where matrix cores cut sums off: they add up a slice, and slices are added by ordinary additions, which round
+// (docs/methodology.md). Operands are loaded again for each sum, because there are no registers to keep them.
+template <bool WHOLE, typename T>
+HG_DEVICE void add_slice(const T* x, const T* weights, uint32_t down, uint32_t across,
+                         Accumulator (&sums)[DOWN][MOST_ALONG]) {
+    HG_UNROLL
+    for (uint32_t j = 0; j < along(); j++) {
+        if (!WHOLE && j >= across) continue;
+        Operand rights[STEPS];
+        HG_UNROLL
+        for (uint32_t k = 0; k < STEPS; k++) {
+            rights[k] = load_right(weights + j * FRAGMENT_EDGE * STRIDE + k * FRAGMENT_EDGE, STRIDE);
+        }
+        HG_UNROLL
+        for (uint32_t i = 0; i < DOWN; i++) {
+            if (!WHOLE && i >= down) continue;
+            Accumulator of_slice = zero_accumulator();
+            HG_UNROLL
+            for (uint32_t k = 0; k < STEPS; k++) {
+                multiply_add<T>(of_slice, load_left(x + i * FRAGMENT_EDGE * STRIDE + k * FRAGMENT_EDGE, STRIDE), rights[k]);
+            }
+            HG_UNROLL
+            for (uint32_t n = 0; n < accumulator_elements(); n++) sums[i][j].value[n] += of_slice.value[n];
+            if (FEW_REGISTERS || !WHOLE) limit_registers();
+        }
+    }
+}
+
+template <bool WHOLE, typename T>
+HG_DEVICE void use_slice(const T* x, const T* weights, uint32_t down, uint32_t across,
+                         Accumulator (&sums)[DOWN][MOST_ALONG]) {
+    if (SUMS_ARE_CUT_OFF) {
+        add_slice<WHOLE>(x, weights, down, across, sums);
+    } else {
+        multiply_slice<WHOLE>(x, weights, down, across, sums);
+    }
+}
+
 HG_DEVICE uint32_t fragments(uint32_t rows, uint32_t first, uint32_t most) {
     const uint32_t left = rows > first ? (rows - first + FRAGMENT_EDGE - 1) / FRAGMENT_EDGE : 0;
     return left < most ? left : most;
@@ -125,9 +166,9 @@ HG_DEVICE void matrix_product(const T* x, const T* weights, T* y, uint32_t m, ui
         __syncthreads();
         if (column + SLICE < columns) slice.read(x_rows, weight_rows, column + SLICE);
         if (down == DOWN && across == along()) {
-            multiply_slice<true>(x_tile, weight_tile, down, across, sums);
+            use_slice<true>(x_tile, weight_tile, down, across, sums);
         } else if (down > 0 && across > 0) {
-            multiply_slice<false>(x_tile, weight_tile, down, across, sums);
+            use_slice<false>(x_tile, weight_tile, down, across, sums);
         }
     }
     HG_UNROLL

@@ -191,8 +191,8 @@ pub const MUTANTS: &[Mutant] = &[
         mistake: "a fragment is multiplied with its neighbour's rows",
         file: "matrix/matrix_product_fragments.hip",
         replacements: &[(
-            "load_left(x + i * FRAGMENT_EDGE * STRIDE + k",
-            "load_left(x + (i ^ 1) * FRAGMENT_EDGE * STRIDE + k",
+            "load_left(x + i * FRAGMENT_EDGE * STRIDE + k * FRAGMENT_EDGE",
+            "load_left(x + (i ^ 1) * FRAGMENT_EDGE * STRIDE + k * FRAGMENT_EDGE",
         )],
         case: "matrix_product/bf16/65x72/outputs=65/normal",
         wave: "32",
