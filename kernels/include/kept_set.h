@@ -42,19 +42,20 @@ template <typename T, bool FINITE_ONLY>
 HG_DEVICE KeptPart sum_part(const LogitRow<T>& row, GroupRange range, const Boundary& boundary,
                             const MassScale<T>& scale, uint64_t* sums) {
     KeptPart part = {0, ~uint64_t(0), 0, 0};
-    for (uint32_t base = range.begin; base < range.end; base += blockDim.x) {
-        const LogitGroup<T> group = load_group(row, base + threadIdx.x, range.end);
-        HG_UNROLL
-        for (uint32_t j = 0; j < Vector16<T>::COUNT; j++) {
-            const uint32_t key = group.key[j];
-            if (!in_row(row, group, j)) continue;
-            part.ties += key == boundary.key && boundary.ties > 0;
-            if (!is_kept_above<T, FINITE_ONLY>(key, boundary, scale)) continue;
-            part.count++;
-            if (FINITE_ONLY) part.mass += scale.mass(key);
-            const uint64_t composite = make_composite(key, group.index + j);
-            part.last = composite < part.last ? composite : part.last;
-        }
+    for (uint32_t base = range.begin; base < range.end; base += round_groups<T>()) {
+        visit_round(row, range, base, [&](const LogitGroup<T>& group) {
+            HG_UNROLL
+            for (uint32_t j = 0; j < Vector16<T>::COUNT; j++) {
+                const uint32_t key = group.key[j];
+                if (!in_row(row, group, j)) continue;
+                part.ties += key == boundary.key && boundary.ties > 0;
+                if (!is_kept_above<T, FINITE_ONLY>(key, boundary, scale)) continue;
+                part.count++;
+                if (FINITE_ONLY) part.mass += scale.mass(key);
+                const uint64_t composite = make_composite(key, group.index + j);
+                part.last = composite < part.last ? composite : part.last;
+            }
+        });
     }
     const uint64_t counts = block_sum(uint64_t(part.count) << 32 | part.ties, sums);
     part.mass = block_sum(part.mass, sums);

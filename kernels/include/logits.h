@@ -98,35 +98,47 @@ HG_DEVICE bool in_row(const LogitRow<T>& row, const LogitGroup<T>& group, uint32
     return group.index + j < row.columns;
 }
 
+// A group as it is stored, so that several can be on their way before the first is looked at.
+template <typename T>
+struct StoredGroup {
+    uint32_t index;
+    Vector16<T> vector;
+};
+
 // A group at or beyond `end_group` has no elements.
 template <typename T>
-HG_DEVICE LogitGroup<T> load_group(const LogitRow<T>& row, uint32_t group, uint32_t end_group) {
+HG_DEVICE StoredGroup<T> read_group(const LogitRow<T>& row, uint32_t group, uint32_t end_group) {
     constexpr uint32_t count = Vector16<T>::COUNT;
-    LogitGroup<T> result;
-    if (group >= end_group) {
-        result.index = row.columns;
-        HG_UNROLL
-        for (uint32_t j = 0; j < count; j++) result.key[j] = 0;
-        return result;
-    }
+    StoredGroup<T> result = {row.columns, {{0, 0, 0, 0}}};
+    if (group >= end_group) return result;
     result.index = group * count - row.lead;
     const bool whole = group * count >= row.lead && result.index + count <= row.columns;
     if (whole) {
-        const Vector16<T> vector = load_vector(row.logits + result.index);
-        HG_UNROLL
-        for (uint32_t j = 0; j < count; j++) {
-            const uint32_t word = vector.words[j * sizeof(T) / 4];
-            const uint32_t bits = sizeof(T) == 4 ? word : word >> (j % 2 * 16) & 0xFFFFu;
-            result.key[j] = logit_key<T>(bits);
-        }
+        result.vector = load_vector(row.logits + result.index);
     } else {
         HG_UNROLL
         for (uint32_t j = 0; j < count; j++) {
             const uint32_t index = result.index + j;
-            result.key[j] = index < row.columns ? logit_key<T>(stored_bits(row.logits[index])) : 0;
+            if (index < row.columns) set_element_bits(result.vector, j, stored_bits(row.logits[index]));
         }
     }
     return result;
+}
+// Keys of elements outside of the row say nothing.
+template <typename T>
+HG_DEVICE LogitGroup<T> group_keys(const StoredGroup<T>& stored) {
+    LogitGroup<T> result;
+    result.index = stored.index;
+    HG_UNROLL
+    for (uint32_t j = 0; j < Vector16<T>::COUNT; j++) {
+        const uint32_t word = stored.vector.words[j * sizeof(T) / 4];
+        result.key[j] = logit_key<T>(sizeof(T) == 4 ? word : word >> (j % 2 * 16) & 0xFFFFu);
+    }
+    return result;
+}
+template <typename T>
+HG_DEVICE LogitGroup<T> load_group(const LogitRow<T>& row, uint32_t group, uint32_t end_group) {
+    return group_keys(read_group(row, group, end_group));
 }
 
 // A row is cut into `splits` parts of equal group counts, one per block.
@@ -141,4 +153,24 @@ HG_DEVICE GroupRange split_range(const LogitRow<T>& row, uint32_t splits, uint32
     const uint32_t begin = split * each < groups ? split * each : groups;
     const uint32_t end = begin + each < groups ? begin + each : groups;
     return {begin, end};
+}
+
+// Groups of a row that a thread has on their way together, and elements of them.
+constexpr uint32_t ROUND_ELEMENTS = 16;
+
+// Calls visit(group) for this thread's groups of a part from `base` on, a round: groups that lie a block apart.
+template <typename T, typename Visit>
+HG_DEVICE void visit_round(const LogitRow<T>& row, GroupRange range, uint32_t base, Visit visit) {
+    constexpr uint32_t LOADS = ROUND_ELEMENTS / Vector16<T>::COUNT;
+    StoredGroup<T> stored[LOADS];
+    HG_UNROLL
+    for (uint32_t n = 0; n < LOADS; n++) stored[n] = read_group(row, base + n * blockDim.x + threadIdx.x, range.end);
+    HG_UNROLL
+    for (uint32_t n = 0; n < LOADS; n++) visit(group_keys(stored[n]));
+}
+
+// How far apart rounds lie, in groups.
+template <typename T>
+HG_DEVICE uint32_t round_groups() {
+    return ROUND_ELEMENTS / Vector16<T>::COUNT * blockDim.x;
 }

@@ -112,6 +112,10 @@ HG_DEVICE T wave_shuffle_xor(T value, uint32_t lane_mask) {
 HG_DEVICE uint32_t atomic_add(uint32_t* address, uint32_t value) {
     return __hip_atomic_fetch_add(address, value, __ATOMIC_RELAXED, __HIP_MEMORY_SCOPE_AGENT);
 }
+// To a word of shared memory; nobody asks what was there.
+HG_DEVICE void shared_add(uint32_t* address, uint32_t value) {
+    __hip_atomic_fetch_add(address, value, __ATOMIC_RELAXED, __HIP_MEMORY_SCOPE_WORKGROUP);
+}
 HG_DEVICE uint64_t atomic_add(uint64_t* address, uint64_t value) {
     return __hip_atomic_fetch_add(address, value, __ATOMIC_RELAXED, __HIP_MEMORY_SCOPE_AGENT);
 }

@@ -135,6 +135,13 @@ HG_DEVICE uint32_t atomic_add(uint32_t* address, uint32_t value) {
     asm volatile("atom.relaxed.gpu.add.u32 %0, [%1], %2;" : "=r"(previous) : "l"(address), "r"(value) : "memory");
     return previous;
 }
+// To a word of shared memory; nobody asks what was there.
+HG_DEVICE void shared_add(uint32_t* address, uint32_t value) {
+    asm volatile(
+        "{ .reg .u64 shared; cvta.to.shared.u64 shared, %0; red.relaxed.cta.shared.add.u32 [shared], %1; }" ::"l"(address),
+        "r"(value)
+        : "memory");
+}
 HG_DEVICE uint64_t atomic_add(uint64_t* address, uint64_t value) {
     uint64_t previous;
     asm volatile("atom.relaxed.gpu.add.u64 %0, [%1], %2;" : "=l"(previous) : "l"(address), "l"(value) : "memory");

@@ -116,6 +116,8 @@ static inline T atomic_add(T* address, T value) {
     return __atomic_fetch_add(address, value, __ATOMIC_RELAXED);
 }
 
+static inline void shared_add(uint32_t* address, uint32_t value) { __atomic_fetch_add(address, value, __ATOMIC_RELAXED); }
+
 template <typename T>
 static inline T atomic_max(T* address, T value) {
     T seen = __atomic_load_n(address, __ATOMIC_RELAXED);

@@ -31,7 +31,7 @@ struct DescentState {
     // Elements, or mass, still to be found among those under the prefix.
     uint64_t wanted;
     // Of the elements with larger keys.
-    uint64_t above_count, above_mass;
+    uint64_t above_mass;
     // Mass of the best k, or all ones before that is known.
     uint64_t mass_limit;
     uint32_t prefix;
@@ -39,7 +39,7 @@ struct DescentState {
     uint32_t reserved;
 };
 
-static_assert(sizeof(DescentState) == 40, "src/sampler/plan.rs reserves 40 bytes a state");
+static_assert(sizeof(DescentState) == 32, "src/sampler/plan.rs reserves 32 bytes a state");
 
 // Which levels a descent has, the same for all its launches.
 struct DescentShape {
@@ -93,7 +93,6 @@ HG_DEVICE DescentState descend(const DescentState& before, const DescentShape& s
     if (through - here < wanted && wanted <= through) {
         DescentState after = before;
         after.wanted = wanted - (through - here);
-        after.above_count += count_through - count;
         after.above_mass += mass_through - mass;
         after.prefix |= digit << shift;
         *scratch.state = after;
@@ -107,7 +106,7 @@ HG_DEVICE DescentState descend(const DescentState& before, const DescentShape& s
     if (!by_count) {
         after.wanted = mass_each == 0 ? 0 : (after.wanted + mass_each - 1) / mass_each;
     } else if (shape.mass_levels > 0) {
-        return {0, 0, 0, after.above_mass + after.wanted * mass_each, 0, 0};
+        return {0, 0, after.above_mass + after.wanted * mass_each, 0, 0};
     }
     return after;
 }
@@ -117,7 +116,7 @@ template <typename T>
 HG_DEVICE DescentState state_before(uint32_t level, const DescentShape& shape, const DescentState* states,
                                     const uint64_t* histograms, const MassScale<T>& scale,
                                     const DescentScratch& scratch) {
-    if (level == 0) return {0, 0, 0, ~uint64_t(0), 0, 0};
+    if (level == 0) return {0, 0, ~uint64_t(0), 0, 0};
     const uint64_t* histogram = histograms + (level - 1) % HISTOGRAMS * HISTOGRAM_WORDS;
     return descend(states[level - 1], shape, level - 1, histogram, scale, scratch);
 }
@@ -128,32 +127,74 @@ HG_DEVICE void clear_histogram(uint64_t* histograms, uint32_t level, uint32_t sp
     for (uint32_t i = split * blockDim.x + threadIdx.x; i < HISTOGRAM_WORDS; i += splits * blockDim.x) histogram[i] = 0;
 }
 
-// One level for one part of a row: counts the elements under `prefix` by their next digit. FINITE_ONLY leaves
-// NaN and infinities out and adds up masses.
-template <typename T, bool FINITE_ONLY>
-HG_DEVICE void count_digits(const LogitRow<T>& row, GroupRange range, uint32_t prefix, uint32_t shift,
-                            const MassScale<T>& scale, uint32_t* counts, uint64_t* masses, uint64_t* histogram) {
-    counts[threadIdx.x] = 0;
-    masses[threadIdx.x] = 0;
-    __syncthreads();
-    for (uint32_t base = range.begin; base < range.end; base += blockDim.x) {
-        const LogitGroup<T> group = load_group(row, base + threadIdx.x, range.end);
+// Masses are added up in three pieces of 16 bits, each in a word of shared memory: 64-bit additions there are loops on NVIDIA
+// GPUs. A word has room for 65,536 pieces; then their sums go to the threads' registers.
+constexpr uint32_t PIECE_BITS = 16, PIECES = 3;
+constexpr uint32_t MOST_ROUNDS = (1u << PIECE_BITS) / (ROUND_ELEMENTS * DESCENT_THREADS);
+
+// Shared memory of a level.
+struct DigitSums {
+    // DIGITS, and PIECES times as many if there are masses.
+    uint32_t* counts;
+    uint32_t* pieces;
+
+    HG_MEMBER void clear_pieces() const {
         HG_UNROLL
-        for (uint32_t j = 0; j < Vector16<T>::COUNT; j++) {
-            const uint32_t key = group.key[j];
-            const bool takes_part = in_row(row, group, j) && (!FINITE_ONLY || is_finite_key<T>(key));
-            // 64 bits, because the first digit has nothing before it and would shift by 32.
-            if (!takes_part || uint64_t(key ^ prefix) >> (shift + DIGIT_BITS) != 0) continue;
-            const uint32_t digit = key >> shift & (DIGITS - 1);
-            atomic_add(&counts[digit], uint32_t(1));
-            if (FINITE_ONLY) {
-                const uint64_t mass = scale.mass(key);
-                if (mass > 0) atomic_add(&masses[digit], mass);
-            }
+        for (uint32_t i = 0; i < PIECES; i++) pieces[i * DIGITS + threadIdx.x] = 0;
+    }
+    HG_MEMBER void add_mass(uint32_t digit, uint64_t mass) const {
+        HG_UNROLL
+        for (uint32_t i = 0; i < PIECES; i++) {
+            const uint32_t piece = uint32_t(mass >> (i * PIECE_BITS)) & ((1u << PIECE_BITS) - 1);
+            if (piece > 0) shared_add(&pieces[i * DIGITS + digit], piece);
         }
     }
+    // The mass of this thread's digit since it was taken last. Called by the whole block.
+    HG_MEMBER uint64_t take_mass() const {
+        __syncthreads();
+        uint64_t mass = 0;
+        HG_UNROLL
+        for (uint32_t i = 0; i < PIECES; i++) mass += uint64_t(pieces[i * DIGITS + threadIdx.x]) << (i * PIECE_BITS);
+        clear_pieces();
+        __syncthreads();
+        return mass;
+    }
+};
+
+// One level for one part of a row: counts the elements under `prefix` by their next digit, if they are `counted`. FINITE_ONLY
+// leaves NaN and infinities out and adds up masses.
+template <typename T, bool FINITE_ONLY>
+HG_DEVICE void count_digits(const LogitRow<T>& row, GroupRange range, uint32_t prefix, uint32_t shift,
+                            const MassScale<T>& scale, bool counted, const DigitSums& sums, uint64_t* histogram) {
+    sums.counts[threadIdx.x] = 0;
+    if (FINITE_ONLY) sums.clear_pieces();
     __syncthreads();
-    const uint32_t digit = threadIdx.x;
-    if (counts[digit] > 0) atomic_add(&histogram[digit], uint64_t(counts[digit]));
-    if (masses[digit] > 0) atomic_add(&histogram[DIGITS + digit], masses[digit]);
+    uint64_t mass = 0;
+    uint32_t rounds = 0;
+    for (uint32_t base = range.begin; base < range.end; base += round_groups<T>()) {
+        visit_round(row, range, base, [&](const LogitGroup<T>& group) {
+            HG_UNROLL
+            for (uint32_t j = 0; j < Vector16<T>::COUNT; j++) {
+                const uint32_t key = group.key[j];
+                const bool takes_part = in_row(row, group, j) && (!FINITE_ONLY || is_finite_key<T>(key));
+                // 64 bits, because the first digit has nothing before it and would shift by 32.
+                if (!takes_part || uint64_t(key ^ prefix) >> (shift + DIGIT_BITS) != 0) continue;
+                const uint32_t digit = key >> shift & (DIGITS - 1);
+                if (counted) shared_add(&sums.counts[digit], 1);
+                if (FINITE_ONLY) sums.add_mass(digit, scale.mass(key));
+            }
+        });
+        if (FINITE_ONLY && ++rounds == MOST_ROUNDS) {
+            mass += sums.take_mass();
+            rounds = 0;
+        }
+    }
+    if (FINITE_ONLY) {
+        mass += sums.take_mass();
+    } else {
+        __syncthreads();
+    }
+    const uint32_t digit = threadIdx.x, count = sums.counts[digit];
+    if (count > 0) atomic_add(&histogram[digit], uint64_t(count));
+    if (mass > 0) atomic_add(&histogram[DIGITS + digit], mass);
 }

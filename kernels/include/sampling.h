@@ -1,7 +1,7 @@
 // The samplers' last step over few candidates: filters, masses and the draw, by one block in shared memory.
 #pragma once
 
-#include "candidates.h"
+#include "logit_candidates.h"
 #include "probability_mass.h"
 
 // The samplers' outputs of one row.

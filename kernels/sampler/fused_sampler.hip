@@ -1,7 +1,8 @@
 // top_k_sampling, top_p_sampling and fused_sampler: from logits to a token. Temperature, top-k, softmax over what
 // is left, top-p, min-p, and a draw by the inverse CDF in index order (DESIGN.md, section 6).
 //
-// 1 <= k <= 1,024: one read of the row finds the best k (candidates.h); filters and the draw follow in shared
+// k = 1: best_logit.hip.
+// 1 < k <= 1,024: one read of the row finds the best k (candidates.h); filters and the draw follow in shared
 // memory (sampling.h). Few rows: several blocks a row, merged by a second launch.
 // Any other k: `scan` finds the row's best logit; `descend`, one launch per eight bits of key, bounds the kept set
 // by count, by mass, or both (radix_descent.h); `sum` adds up each part's kept mass; `draw` finds the token in the
@@ -34,12 +35,6 @@ struct GeneralScratch {
     DescentState* state;
     PartPlace* place;
 };
-
-// The flags of all threads, for all threads.
-HG_DEVICE uint32_t combine_flags(uint32_t flags, uint64_t* sums) {
-    const uint32_t nan = uint32_t(block_maximum(uint64_t(flags & FLAG_NAN), sums));
-    return nan | uint32_t(block_maximum(uint64_t(flags & FLAG_POSITIVE_INFINITY), sums));
-}
 
 // Grid: rows.
 template <typename T>
@@ -74,7 +69,7 @@ HG_DEVICE void sample_merge(uint64_t* entries, uint32_t* count, const SamplingSc
                             const SamplingParameters& sampling, const SamplerOutput& output) {
     begin_overlapped();
     Candidates candidates = empty_candidates(entries, count, k);
-    offer_composites(candidates, parts + uint64_t(blockIdx.x) * splits * k, splits * k);
+    offer_lists(candidates, parts + uint64_t(blockIdx.x) * splits * k, splits);
     uint32_t flags = 0;
     if (threadIdx.x < splits) flags = part_flags[uint64_t(blockIdx.x) * splits + threadIdx.x];
     sample_candidates<T>(candidates, sampling, blockIdx.x, combine_flags(flags, scratch.sums), output, scratch);
@@ -88,17 +83,18 @@ HG_DEVICE void scan_part(const GeneralScratch& scratch, const T* logits, uint64_
     const LogitRow<T> row = logit_row(logits, row_stride, columns, row_index);
     const GroupRange range = split_range(row, path.splits, split);
     uint32_t best = 0, finite = 0, flags = 0;
-    for (uint32_t base = range.begin; base < range.end; base += blockDim.x) {
-        const LogitGroup<T> group = load_group(row, base + threadIdx.x, range.end);
-        HG_UNROLL
-        for (uint32_t j = 0; j < Vector16<T>::COUNT; j++) {
-            const uint32_t key = group.key[j];
-            if (!in_row(row, group, j)) continue;
-            flags |= key_flags<T>(key);
-            if (!is_finite_key<T>(key)) continue;
-            finite++;
-            best = key > best ? key : best;
-        }
+    for (uint32_t base = range.begin; base < range.end; base += round_groups<T>()) {
+        visit_round(row, range, base, [&](const LogitGroup<T>& group) {
+            HG_UNROLL
+            for (uint32_t j = 0; j < Vector16<T>::COUNT; j++) {
+                const uint32_t key = group.key[j];
+                if (!in_row(row, group, j)) continue;
+                flags |= key_flags<T>(key);
+                if (!is_finite_key<T>(key)) continue;
+                finite++;
+                best = key > best ? key : best;
+            }
+        });
     }
     const ScanPart part = {uint32_t(block_maximum(uint64_t(best), scratch.sums)),
                            uint32_t(block_sum(uint64_t(finite), scratch.sums)), combine_flags(flags, scratch.sums), 0};
@@ -126,7 +122,7 @@ HG_DEVICE uint64_t* row_histograms(const GeneralPath& path, uint32_t row) {
 
 // Grid: rows * splits. One level of the descent.
 template <typename T>
-HG_DEVICE void descend_part(uint32_t* counts, uint64_t* masses, const GeneralScratch& scratch, const T* logits,
+HG_DEVICE void descend_part(const DigitSums& sums, const GeneralScratch& scratch, const T* logits,
                             uint64_t row_stride, uint32_t columns, const GeneralPath& path, const DescentShape& shape,
                             uint32_t level, float inverse_temperature) {
     const uint32_t row_index = blockIdx.x / path.splits, split = blockIdx.x % path.splits;
@@ -139,7 +135,7 @@ HG_DEVICE void descend_part(uint32_t* counts, uint64_t* masses, const GeneralScr
     if (split == 0 && threadIdx.x == 0) states[level] = state;
     clear_histogram(histograms, level + 1, path.splits, split);
     count_digits<T, true>(row, split_range(row, path.splits, split), state.prefix, digit_shift(shape, level), scale,
-                          counts, masses, histograms + level % HISTOGRAMS * HISTOGRAM_WORDS);
+                          level < shape.count_levels, sums, histograms + level % HISTOGRAMS * HISTOGRAM_WORDS);
 }
 
 // Grid: rows * splits. Each part's kept mass, from the boundary that the last level gave.
@@ -231,7 +227,7 @@ HG_DEVICE void draw_kept(const GeneralScratch& scratch, const T* logits, uint64_
 HG_KERNEL(sample_row_f32, SELECT_THREADS,
           (const float* logits, uint64_t row_stride, uint32_t columns, uint32_t k, uint64_t p, float least_scaled, float inverse_temperature,
            uint64_t stream, uint64_t step, uint32_t* token, uint32_t* detail)) {
-    HG_SHARED(uint64_t, entries, CANDIDATE_CAPACITY);
+    HG_SHARED(uint64_t, entries, CANDIDATE_WORDS);
     HG_SHARED(uint64_t, sums, BLOCK_SCAN_SCRATCH);
     HG_SHARED(uint32_t, words, SAMPLING_WORDS);
     HG_SHARED(uint32_t, count, 1);
@@ -241,7 +237,7 @@ HG_KERNEL(sample_row_f32, SELECT_THREADS,
 HG_KERNEL(sample_part_f32, SELECT_THREADS,
           (const float* logits, uint64_t row_stride, uint32_t columns, uint32_t k, uint32_t splits, uint64_t* parts,
            uint32_t* part_flags)) {
-    HG_SHARED(uint64_t, entries, CANDIDATE_CAPACITY);
+    HG_SHARED(uint64_t, entries, CANDIDATE_WORDS);
     HG_SHARED(uint64_t, sums, BLOCK_SCAN_SCRATCH);
     HG_SHARED(uint32_t, words, SAMPLING_WORDS);
     HG_SHARED(uint32_t, count, 1);
@@ -250,7 +246,7 @@ HG_KERNEL(sample_part_f32, SELECT_THREADS,
 HG_KERNEL(sample_merge_f32, SELECT_THREADS,
           (uint32_t k, uint32_t splits, const uint64_t* parts, const uint32_t* part_flags, uint64_t p, float least_scaled, float inverse_temperature,
            uint64_t stream, uint64_t step, uint32_t* token, uint32_t* detail)) {
-    HG_SHARED(uint64_t, entries, CANDIDATE_CAPACITY);
+    HG_SHARED(uint64_t, entries, CANDIDATE_WORDS);
     HG_SHARED(uint64_t, sums, BLOCK_SCAN_SCRATCH);
     HG_SHARED(uint32_t, words, SAMPLING_WORDS);
     HG_SHARED(uint32_t, count, 1);
@@ -271,8 +267,8 @@ HG_KERNEL(sample_descend_f32, DESCENT_THREADS,
     HG_SHARED(DescentState, state, 1);
     HG_SHARED(PartPlace, place, 1);
     HG_SHARED(uint32_t, counts, DIGITS);
-    HG_SHARED(uint64_t, masses, DIGITS);
-    descend_part<float>(counts, masses, {sums, state, place}, logits, row_stride, columns,
+    HG_SHARED(uint32_t, pieces, PIECES* DIGITS);
+    descend_part<float>({counts, pieces}, {sums, state, place}, logits, row_stride, columns,
                      {splits, scans, histograms, states, kept}, {count_levels, mass_levels, k, p}, level, inverse_temperature);
 }
 HG_KERNEL(sample_sum_f32, DESCENT_THREADS,
@@ -298,7 +294,7 @@ HG_KERNEL(sample_draw_f32, DESCENT_THREADS,
 HG_KERNEL(sample_row_f16, SELECT_THREADS,
           (const f16* logits, uint64_t row_stride, uint32_t columns, uint32_t k, uint64_t p, float least_scaled, float inverse_temperature,
            uint64_t stream, uint64_t step, uint32_t* token, uint32_t* detail)) {
-    HG_SHARED(uint64_t, entries, CANDIDATE_CAPACITY);
+    HG_SHARED(uint64_t, entries, CANDIDATE_WORDS);
     HG_SHARED(uint64_t, sums, BLOCK_SCAN_SCRATCH);
     HG_SHARED(uint32_t, words, SAMPLING_WORDS);
     HG_SHARED(uint32_t, count, 1);
@@ -308,7 +304,7 @@ HG_KERNEL(sample_row_f16, SELECT_THREADS,
 HG_KERNEL(sample_part_f16, SELECT_THREADS,
           (const f16* logits, uint64_t row_stride, uint32_t columns, uint32_t k, uint32_t splits, uint64_t* parts,
            uint32_t* part_flags)) {
-    HG_SHARED(uint64_t, entries, CANDIDATE_CAPACITY);
+    HG_SHARED(uint64_t, entries, CANDIDATE_WORDS);
     HG_SHARED(uint64_t, sums, BLOCK_SCAN_SCRATCH);
     HG_SHARED(uint32_t, words, SAMPLING_WORDS);
     HG_SHARED(uint32_t, count, 1);
@@ -317,7 +313,7 @@ HG_KERNEL(sample_part_f16, SELECT_THREADS,
 HG_KERNEL(sample_merge_f16, SELECT_THREADS,
           (uint32_t k, uint32_t splits, const uint64_t* parts, const uint32_t* part_flags, uint64_t p, float least_scaled, float inverse_temperature,
            uint64_t stream, uint64_t step, uint32_t* token, uint32_t* detail)) {
-    HG_SHARED(uint64_t, entries, CANDIDATE_CAPACITY);
+    HG_SHARED(uint64_t, entries, CANDIDATE_WORDS);
     HG_SHARED(uint64_t, sums, BLOCK_SCAN_SCRATCH);
     HG_SHARED(uint32_t, words, SAMPLING_WORDS);
     HG_SHARED(uint32_t, count, 1);
@@ -338,8 +334,8 @@ HG_KERNEL(sample_descend_f16, DESCENT_THREADS,
     HG_SHARED(DescentState, state, 1);
     HG_SHARED(PartPlace, place, 1);
     HG_SHARED(uint32_t, counts, DIGITS);
-    HG_SHARED(uint64_t, masses, DIGITS);
-    descend_part<f16>(counts, masses, {sums, state, place}, logits, row_stride, columns,
+    HG_SHARED(uint32_t, pieces, PIECES* DIGITS);
+    descend_part<f16>({counts, pieces}, {sums, state, place}, logits, row_stride, columns,
                      {splits, scans, histograms, states, kept}, {count_levels, mass_levels, k, p}, level, inverse_temperature);
 }
 HG_KERNEL(sample_sum_f16, DESCENT_THREADS,
@@ -365,7 +361,7 @@ HG_KERNEL(sample_draw_f16, DESCENT_THREADS,
 HG_KERNEL(sample_row_bf16, SELECT_THREADS,
           (const bf16* logits, uint64_t row_stride, uint32_t columns, uint32_t k, uint64_t p, float least_scaled, float inverse_temperature,
            uint64_t stream, uint64_t step, uint32_t* token, uint32_t* detail)) {
-    HG_SHARED(uint64_t, entries, CANDIDATE_CAPACITY);
+    HG_SHARED(uint64_t, entries, CANDIDATE_WORDS);
     HG_SHARED(uint64_t, sums, BLOCK_SCAN_SCRATCH);
     HG_SHARED(uint32_t, words, SAMPLING_WORDS);
     HG_SHARED(uint32_t, count, 1);
@@ -375,7 +371,7 @@ HG_KERNEL(sample_row_bf16, SELECT_THREADS,
 HG_KERNEL(sample_part_bf16, SELECT_THREADS,
           (const bf16* logits, uint64_t row_stride, uint32_t columns, uint32_t k, uint32_t splits, uint64_t* parts,
            uint32_t* part_flags)) {
-    HG_SHARED(uint64_t, entries, CANDIDATE_CAPACITY);
+    HG_SHARED(uint64_t, entries, CANDIDATE_WORDS);
     HG_SHARED(uint64_t, sums, BLOCK_SCAN_SCRATCH);
     HG_SHARED(uint32_t, words, SAMPLING_WORDS);
     HG_SHARED(uint32_t, count, 1);
@@ -384,7 +380,7 @@ HG_KERNEL(sample_part_bf16, SELECT_THREADS,
 HG_KERNEL(sample_merge_bf16, SELECT_THREADS,
           (uint32_t k, uint32_t splits, const uint64_t* parts, const uint32_t* part_flags, uint64_t p, float least_scaled, float inverse_temperature,
            uint64_t stream, uint64_t step, uint32_t* token, uint32_t* detail)) {
-    HG_SHARED(uint64_t, entries, CANDIDATE_CAPACITY);
+    HG_SHARED(uint64_t, entries, CANDIDATE_WORDS);
     HG_SHARED(uint64_t, sums, BLOCK_SCAN_SCRATCH);
     HG_SHARED(uint32_t, words, SAMPLING_WORDS);
     HG_SHARED(uint32_t, count, 1);
@@ -405,8 +401,8 @@ HG_KERNEL(sample_descend_bf16, DESCENT_THREADS,
     HG_SHARED(DescentState, state, 1);
     HG_SHARED(PartPlace, place, 1);
     HG_SHARED(uint32_t, counts, DIGITS);
-    HG_SHARED(uint64_t, masses, DIGITS);
-    descend_part<bf16>(counts, masses, {sums, state, place}, logits, row_stride, columns,
+    HG_SHARED(uint32_t, pieces, PIECES* DIGITS);
+    descend_part<bf16>({counts, pieces}, {sums, state, place}, logits, row_stride, columns,
                      {splits, scans, histograms, states, kept}, {count_levels, mass_levels, k, p}, level, inverse_temperature);
 }
 HG_KERNEL(sample_sum_bf16, DESCENT_THREADS,

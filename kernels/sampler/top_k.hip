@@ -1,5 +1,6 @@
 // top_k: the k largest of each row, values and indices, descending; ties to the lower index, NaN below -inf.
 //
+// k = 1: best_logit.hip.
 // k <= 1,024: one read of the row (candidates.h). With enough rows, one block each finishes in one launch;
 // with few rows, several blocks each write their part's best k and a second launch merges them.
 // Larger k: a radix descent by counts finds the k-th key (radix_descent.h), the survivors are compacted in
@@ -8,9 +9,8 @@
 //
 // Bytes: reads rows * columns * size once with k <= 1,024, else 6 times for f32 and 4 times for f16 and bf16;
 // writes rows * k * (size + 4).
-#include "candidates.h"
 #include "kept_set.h"
-
+#include "logit_candidates.h"
 
 template <typename T>
 struct TopKOutput {
@@ -62,7 +62,7 @@ HG_DEVICE void top_k_merge(uint64_t* entries, uint32_t* count, const T* logits, 
                            uint32_t k, uint32_t splits, const uint64_t* parts, const TopKOutput<T>& output) {
     const LogitRow<T> row = logit_row(logits, row_stride, columns, blockIdx.x);
     Candidates candidates = empty_candidates(entries, count, k);
-    offer_composites(candidates, parts + uint64_t(blockIdx.x) * splits * k, splits * k);
+    offer_lists(candidates, parts + uint64_t(blockIdx.x) * splits * k, splits);
     finish_top_k(candidates, row, blockIdx.x, output);
 }
 
@@ -84,7 +84,7 @@ HG_DEVICE void clear_part(const LargeTopK& path) {
 
 // Grid: rows * splits. One level of the descent by count.
 template <typename T>
-HG_DEVICE void descend_part(uint32_t* counts, uint64_t* masses, const DescentScratch& scratch, const T* logits,
+HG_DEVICE void descend_part(uint32_t* counts, const DescentScratch& scratch, const T* logits,
                             uint64_t row_stride, const LargeTopK& path, uint32_t level) {
     const uint32_t row_index = blockIdx.x / path.splits, split = blockIdx.x % path.splits;
     const LogitRow<T> row = logit_row(logits, row_stride, path.columns, row_index);
@@ -96,7 +96,7 @@ HG_DEVICE void descend_part(uint32_t* counts, uint64_t* masses, const DescentScr
     if (split == 0 && threadIdx.x == 0) states[level] = state;
     clear_histogram(histograms, level + 1, path.splits, split);
     count_digits<T, false>(row, split_range(row, path.splits, split), state.prefix, digit_shift(shape, level), no_mass,
-                           counts, masses, histograms + level % HISTOGRAMS * HISTOGRAM_WORDS);
+                           true, {counts, nullptr}, histograms + level % HISTOGRAMS * HISTOGRAM_WORDS);
 }
 
 // Grid: rows * splits. How many of the k each part holds.
@@ -234,20 +234,20 @@ HG_KERNEL(top_k_clear, DESCENT_THREADS, (uint32_t splits, uint64_t* histograms))
 HG_KERNEL(top_k_row_f32, SELECT_THREADS,
           (const float* logits, uint64_t row_stride, uint32_t columns, uint32_t k, float* values, uint32_t* indices,
            uint64_t value_stride, uint64_t index_stride)) {
-    HG_SHARED(uint64_t, entries, CANDIDATE_CAPACITY);
+    HG_SHARED(uint64_t, entries, CANDIDATE_WORDS);
     HG_SHARED(uint32_t, count, 1);
     top_k_row<float>(entries, count, logits, row_stride, columns, k, {values, indices, value_stride, index_stride});
 }
 HG_KERNEL(top_k_part_f32, SELECT_THREADS,
           (const float* logits, uint64_t row_stride, uint32_t columns, uint32_t k, uint32_t splits, uint64_t* parts)) {
-    HG_SHARED(uint64_t, entries, CANDIDATE_CAPACITY);
+    HG_SHARED(uint64_t, entries, CANDIDATE_WORDS);
     HG_SHARED(uint32_t, count, 1);
     top_k_part<float>(entries, count, logits, row_stride, columns, k, splits, parts);
 }
 HG_KERNEL(top_k_merge_f32, SELECT_THREADS,
           (const float* logits, uint64_t row_stride, uint32_t columns, uint32_t k, uint32_t splits,
            const uint64_t* parts, float* values, uint32_t* indices, uint64_t value_stride, uint64_t index_stride)) {
-    HG_SHARED(uint64_t, entries, CANDIDATE_CAPACITY);
+    HG_SHARED(uint64_t, entries, CANDIDATE_WORDS);
     HG_SHARED(uint32_t, count, 1);
     top_k_merge<float>(entries, count, logits, row_stride, columns, k, splits, parts,
                      {values, indices, value_stride, index_stride});
@@ -255,20 +255,20 @@ HG_KERNEL(top_k_merge_f32, SELECT_THREADS,
 HG_KERNEL(top_k_row_f16, SELECT_THREADS,
           (const f16* logits, uint64_t row_stride, uint32_t columns, uint32_t k, f16* values, uint32_t* indices,
            uint64_t value_stride, uint64_t index_stride)) {
-    HG_SHARED(uint64_t, entries, CANDIDATE_CAPACITY);
+    HG_SHARED(uint64_t, entries, CANDIDATE_WORDS);
     HG_SHARED(uint32_t, count, 1);
     top_k_row<f16>(entries, count, logits, row_stride, columns, k, {values, indices, value_stride, index_stride});
 }
 HG_KERNEL(top_k_part_f16, SELECT_THREADS,
           (const f16* logits, uint64_t row_stride, uint32_t columns, uint32_t k, uint32_t splits, uint64_t* parts)) {
-    HG_SHARED(uint64_t, entries, CANDIDATE_CAPACITY);
+    HG_SHARED(uint64_t, entries, CANDIDATE_WORDS);
     HG_SHARED(uint32_t, count, 1);
     top_k_part<f16>(entries, count, logits, row_stride, columns, k, splits, parts);
 }
 HG_KERNEL(top_k_merge_f16, SELECT_THREADS,
           (const f16* logits, uint64_t row_stride, uint32_t columns, uint32_t k, uint32_t splits,
            const uint64_t* parts, f16* values, uint32_t* indices, uint64_t value_stride, uint64_t index_stride)) {
-    HG_SHARED(uint64_t, entries, CANDIDATE_CAPACITY);
+    HG_SHARED(uint64_t, entries, CANDIDATE_WORDS);
     HG_SHARED(uint32_t, count, 1);
     top_k_merge<f16>(entries, count, logits, row_stride, columns, k, splits, parts,
                      {values, indices, value_stride, index_stride});
@@ -276,20 +276,20 @@ HG_KERNEL(top_k_merge_f16, SELECT_THREADS,
 HG_KERNEL(top_k_row_bf16, SELECT_THREADS,
           (const bf16* logits, uint64_t row_stride, uint32_t columns, uint32_t k, bf16* values, uint32_t* indices,
            uint64_t value_stride, uint64_t index_stride)) {
-    HG_SHARED(uint64_t, entries, CANDIDATE_CAPACITY);
+    HG_SHARED(uint64_t, entries, CANDIDATE_WORDS);
     HG_SHARED(uint32_t, count, 1);
     top_k_row<bf16>(entries, count, logits, row_stride, columns, k, {values, indices, value_stride, index_stride});
 }
 HG_KERNEL(top_k_part_bf16, SELECT_THREADS,
           (const bf16* logits, uint64_t row_stride, uint32_t columns, uint32_t k, uint32_t splits, uint64_t* parts)) {
-    HG_SHARED(uint64_t, entries, CANDIDATE_CAPACITY);
+    HG_SHARED(uint64_t, entries, CANDIDATE_WORDS);
     HG_SHARED(uint32_t, count, 1);
     top_k_part<bf16>(entries, count, logits, row_stride, columns, k, splits, parts);
 }
 HG_KERNEL(top_k_merge_bf16, SELECT_THREADS,
           (const bf16* logits, uint64_t row_stride, uint32_t columns, uint32_t k, uint32_t splits,
            const uint64_t* parts, bf16* values, uint32_t* indices, uint64_t value_stride, uint64_t index_stride)) {
-    HG_SHARED(uint64_t, entries, CANDIDATE_CAPACITY);
+    HG_SHARED(uint64_t, entries, CANDIDATE_WORDS);
     HG_SHARED(uint32_t, count, 1);
     top_k_merge<bf16>(entries, count, logits, row_stride, columns, k, splits, parts,
                      {values, indices, value_stride, index_stride});
@@ -300,8 +300,7 @@ HG_KERNEL(top_k_descend_f32, DESCENT_THREADS,
     HG_SHARED(uint64_t, sums, BLOCK_SCAN_SCRATCH);
     HG_SHARED(DescentState, state, 1);
     HG_SHARED(uint32_t, counts, DIGITS);
-    HG_SHARED(uint64_t, masses, DIGITS);
-    descend_part<float>(counts, masses, {sums, state}, logits, row_stride, {columns, k, splits, histograms, states, kept}, level);
+    descend_part<float>(counts, {sums, state}, logits, row_stride, {columns, k, splits, histograms, states, kept}, level);
 }
 HG_KERNEL(top_k_count_f32, DESCENT_THREADS,
           (const float* logits, uint64_t row_stride, uint32_t columns, uint32_t k, uint32_t splits, uint64_t* histograms,
@@ -332,8 +331,7 @@ HG_KERNEL(top_k_descend_f16, DESCENT_THREADS,
     HG_SHARED(uint64_t, sums, BLOCK_SCAN_SCRATCH);
     HG_SHARED(DescentState, state, 1);
     HG_SHARED(uint32_t, counts, DIGITS);
-    HG_SHARED(uint64_t, masses, DIGITS);
-    descend_part<f16>(counts, masses, {sums, state}, logits, row_stride, {columns, k, splits, histograms, states, kept}, level);
+    descend_part<f16>(counts, {sums, state}, logits, row_stride, {columns, k, splits, histograms, states, kept}, level);
 }
 HG_KERNEL(top_k_count_f16, DESCENT_THREADS,
           (const f16* logits, uint64_t row_stride, uint32_t columns, uint32_t k, uint32_t splits, uint64_t* histograms,
@@ -364,8 +362,7 @@ HG_KERNEL(top_k_descend_bf16, DESCENT_THREADS,
     HG_SHARED(uint64_t, sums, BLOCK_SCAN_SCRATCH);
     HG_SHARED(DescentState, state, 1);
     HG_SHARED(uint32_t, counts, DIGITS);
-    HG_SHARED(uint64_t, masses, DIGITS);
-    descend_part<bf16>(counts, masses, {sums, state}, logits, row_stride, {columns, k, splits, histograms, states, kept}, level);
+    descend_part<bf16>(counts, {sums, state}, logits, row_stride, {columns, k, splits, histograms, states, kept}, level);
 }
 HG_KERNEL(top_k_count_bf16, DESCENT_THREADS,
           (const bf16* logits, uint64_t row_stride, uint32_t columns, uint32_t k, uint32_t splits, uint64_t* histograms,

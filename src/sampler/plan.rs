@@ -7,6 +7,9 @@ use crate::tensor::DType;
 /// Threads of every block: `SELECT_THREADS` and `DESCENT_THREADS`.
 const THREADS: usize = 256;
 
+/// The kernels for k = 1 of `top_k` and the samplers.
+pub const BEST_MODULE: &str = "sampler/best_logit";
+
 /// The largest k of the one-pass kernels: `MOST_CANDIDATES` of `candidates.h`.
 pub const MOST_CANDIDATES: usize = 1024;
 
@@ -17,7 +20,7 @@ const DIGIT_BITS: usize = 8;
 const HISTOGRAM_BYTES: usize = 3 * 2 * 256 * 8;
 
 /// Bytes of a row's states: `MOST_STATES` times `sizeof(DescentState)`.
-const STATE_BYTES: usize = 9 * 40;
+const STATE_BYTES: usize = 9 * 32;
 
 /// `sizeof(KeptPart)`.
 const KEPT_PART_BYTES: usize = 24;

@@ -4,7 +4,7 @@ use crate::backend::DeviceInfo;
 use crate::operation::{LaunchPlan, PlanArgument, Problem};
 
 use super::filters::Filters;
-use super::plan::{MOST_CANDIDATES, Workspace, launch, levels, splits};
+use super::plan::{BEST_MODULE, MOST_CANDIDATES, Workspace, launch, levels, splits};
 
 const MODULE: &str = "sampler/fused_sampler";
 const COMPOSITE_BYTES: usize = 8;
@@ -18,7 +18,7 @@ fn fixed_point(p: Option<f64>) -> u64 {
     p.map_or(u64::MAX, |p| (p * 2f64.powi(64)) as u64)
 }
 
-/// One pass for k up to 1,024 (and for rows no longer than that), else the general path.
+/// A maximum for k = 1, one pass for k up to 1,024 (and for rows no longer than that), else the general path.
 pub fn plan(device: &DeviceInfo, problem: &Problem, filters: &Filters) -> LaunchPlan {
     if problem.rows == 0 {
         return LaunchPlan::default();
@@ -40,6 +40,7 @@ pub fn plan(device: &DeviceInfo, problem: &Problem, filters: &Filters) -> Launch
     };
     let candidates = filters.k.unwrap_or(problem.columns);
     match (candidates <= MOST_CANDIDATES, shape.splits) {
+        _ if candidates == 1 => shape.best(),
         (true, 1) => shape.one_pass(candidates),
         (true, _) => shape.split_pass(candidates),
         (false, _) => shape.general(filters, levels(problem.dtype)),
@@ -66,6 +67,17 @@ impl Shape {
     /// The last arguments of every kernel that filters or draws.
     fn sampling(&self) -> Vec<PlanArgument> {
         [&[self.p, self.least_scaled, self.inverse_temperature], &self.draw[..]].concat()
+    }
+
+    fn best(self) -> LaunchPlan {
+        let blocks = self.rows * self.splits;
+        let mut workspace = Workspace::default();
+        let parts = workspace.reserve(blocks * COMPOSITE_BYTES);
+        let flags = workspace.reserve(blocks * FLAG_BYTES);
+        let of_parts = [PlanArgument::U32(self.splits as u32), parts, flags, PlanArgument::Counters];
+        let arguments = [&self.logits[..], &of_parts, &self.outputs].concat();
+        let best = launch(BEST_MODULE, self.function("best"), blocks, arguments);
+        LaunchPlan::of_launches(workspace.bytes, vec![best]).with_counters(self.rows).overlapping()
     }
 
     fn one_pass(self, k: usize) -> LaunchPlan {

@@ -3,12 +3,12 @@
 use crate::backend::DeviceInfo;
 use crate::operation::{LaunchPlan, PlanArgument, Problem};
 
-use super::plan::{MOST_CANDIDATES, Workspace, launch, levels, splits};
+use super::plan::{BEST_MODULE, MOST_CANDIDATES, Workspace, launch, levels, splits};
 
 const MODULE: &str = "sampler/top_k";
 const COMPOSITE_BYTES: usize = 8;
 
-/// One pass for k up to 1,024, a radix descent and a sort beyond.
+/// A maximum for k = 1, one pass for k up to 1,024, a radix descent and a sort beyond.
 pub fn plan(device: &DeviceInfo, problem: &Problem, k: usize) -> LaunchPlan {
     if problem.rows == 0 {
         return LaunchPlan::default();
@@ -32,6 +32,7 @@ pub fn plan(device: &DeviceInfo, problem: &Problem, k: usize) -> LaunchPlan {
         dtype: problem.dtype.name(),
     };
     match (k <= MOST_CANDIDATES, splits) {
+        _ if k == 1 => shape.best(),
         (true, 1) => shape.one_pass(),
         (true, _) => shape.split_pass(k),
         (false, _) => shape.descent(k, levels(problem.dtype)),
@@ -49,6 +50,15 @@ struct Shape {
 impl Shape {
     fn function(&self, step: &str) -> String {
         format!("top_k_{step}_{}", self.dtype)
+    }
+
+    fn best(self) -> LaunchPlan {
+        let mut workspace = Workspace::default();
+        let parts = workspace.reserve(self.rows * self.splits * COMPOSITE_BYTES);
+        let of_parts = [PlanArgument::U32(self.splits as u32), parts, PlanArgument::Counters];
+        let arguments = [&self.logits[..3], &of_parts, &self.outputs].concat();
+        let launch = launch(BEST_MODULE, self.function("best"), self.rows * self.splits, arguments);
+        LaunchPlan::of_launches(workspace.bytes, vec![launch]).with_counters(self.rows)
     }
 
     fn one_pass(self) -> LaunchPlan {
