@@ -23,7 +23,7 @@ HG_DEVICE uint32_t combine_flags(uint32_t flags, uint64_t* sums) {
 // Groups of a row; keys of 16 bits share a word.
 template <typename T>
 struct LogitBatch {
-    static constexpr uint32_t COUNT = Vector16<T>::COUNT, NUMBER = ROUND_ELEMENTS, LOADS = NUMBER / COUNT;
+    static constexpr uint32_t COUNT = Vector16<T>::COUNT, NUMBER = ROUND_ELEMENTS, LOADS = ROUND_LOADS<T>;
     uint32_t present;
     uint32_t first_index[LOADS];
     uint32_t words[LOADS * 4];
@@ -66,16 +66,12 @@ HG_DEVICE uint32_t offer_logits(Candidates& candidates, const LogitRow<T>& row, 
     constexpr uint32_t COUNT = LogitBatch<T>::COUNT, LOADS = LogitBatch<T>::LOADS;
     uint32_t flags = 0;
     StoredGroup<T> next[LOADS];
-    const auto read = [&](uint32_t base) {
-        HG_UNROLL
-        for (uint32_t n = 0; n < LOADS; n++) next[n] = read_group(row, base + n * blockDim.x + threadIdx.x, range.end);
-    };
-    read(range.begin);
-    for (uint32_t base = range.begin; base < range.end; base += LOADS * blockDim.x) {
+    read_round(next, row, range, range.begin);
+    for (uint32_t base = range.begin; base < range.end; base += round_groups<T>()) {
         StoredGroup<T> stored[LOADS];
         HG_UNROLL
         for (uint32_t n = 0; n < LOADS; n++) stored[n] = next[n];
-        read(base + LOADS * blockDim.x);
+        read_round(next, row, range, base + round_groups<T>());
         LogitBatch<T> batch;
         batch.present = 0;
         HG_UNROLL
@@ -96,7 +92,8 @@ HG_DEVICE uint32_t offer_logits(Candidates& candidates, const LogitRow<T>& row, 
             HG_UNROLL
             for (uint32_t j = 0; j < OFFERS; j++) {
                 const uint32_t place = (first + j) * blockDim.x + threadIdx.x;
-                composites[j] = base + place / COUNT < range.end ? offered<T, FINITE_ONLY>(row, base * COUNT - row.lead + place) : 0;
+                const bool in_part = base + place / COUNT < range.end;
+                composites[j] = in_part ? offered<T, FINITE_ONLY>(row, base * COUNT - row.lead + place) : 0;
             }
             offer(candidates, composites);
         }

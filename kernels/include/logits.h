@@ -158,19 +158,27 @@ HG_DEVICE GroupRange split_range(const LogitRow<T>& row, uint32_t splits, uint32
 // Groups of a row that a thread has on their way together, and elements of them.
 constexpr uint32_t ROUND_ELEMENTS = 16;
 
-// Calls visit(group) for this thread's groups of a part from `base` on, a round: groups that lie a block apart.
+template <typename T>
+constexpr uint32_t ROUND_LOADS = ROUND_ELEMENTS / Vector16<T>::COUNT;
+
+// A round: this thread's groups of a part from `base` on, which lie a block apart.
+template <typename T>
+HG_DEVICE void read_round(StoredGroup<T> (&stored)[ROUND_LOADS<T>], const LogitRow<T>& row, GroupRange range, uint32_t base) {
+    HG_UNROLL
+    for (uint32_t n = 0; n < ROUND_LOADS<T>; n++) stored[n] = read_group(row, base + n * blockDim.x + threadIdx.x, range.end);
+}
+
+// Calls visit(group) for each group of a round.
 template <typename T, typename Visit>
 HG_DEVICE void visit_round(const LogitRow<T>& row, GroupRange range, uint32_t base, Visit visit) {
-    constexpr uint32_t LOADS = ROUND_ELEMENTS / Vector16<T>::COUNT;
-    StoredGroup<T> stored[LOADS];
+    StoredGroup<T> stored[ROUND_LOADS<T>];
+    read_round(stored, row, range, base);
     HG_UNROLL
-    for (uint32_t n = 0; n < LOADS; n++) stored[n] = read_group(row, base + n * blockDim.x + threadIdx.x, range.end);
-    HG_UNROLL
-    for (uint32_t n = 0; n < LOADS; n++) visit(group_keys(stored[n]));
+    for (uint32_t n = 0; n < ROUND_LOADS<T>; n++) visit(group_keys(stored[n]));
 }
 
 // How far apart rounds lie, in groups.
 template <typename T>
 HG_DEVICE uint32_t round_groups() {
-    return ROUND_ELEMENTS / Vector16<T>::COUNT * blockDim.x;
+    return ROUND_LOADS<T> * blockDim.x;
 }

@@ -4,7 +4,10 @@
 // Bytes: reads X for each 128 rows of W, and W for each 128 rows of X, mostly from L2; writes m * rows. 2 * m * rows * columns
 // operations: arithmetic binds. A block of 256 threads makes a 128 x 128 tile of Y from slices of 32 columns of X and W in
 // shared memory; the next slice is read into registers meanwhile. A wave makes 64 rows of the tile, of 32 columns (eight
-// waves of 32) or 64 (four of 64): per step of 16 columns 6 or 8 operands are loaded for 8 or 16 products of fragments.
+// waves of 32) or 64 (four of 64): per slice 20 or 40 operands are loaded for 16 or 32 products of fragments, those of X again
+// for each fragment along W, because there are no registers to keep them in.
+//
+// Compiled for two blocks a multiprocessor, which is 128 registers on NVIDIA GPUs: of itself the compiler takes 170.
 #define HG_RESIDENT_BLOCKS 2
 
 #include "matrix_fragment.h"
@@ -67,32 +70,8 @@ struct Slice {
     }
 };
 
-// Adds the products of a slice. Of a wave's fragments only the first `down` x `across` count, unless it is WHOLE.
-template <bool WHOLE, typename T>
-HG_DEVICE void multiply_slice(const T* x, const T* weights, uint32_t down, uint32_t across,
-                              Accumulator (&sums)[DOWN][MOST_ALONG]) {
-    HG_UNROLL
-    for (uint32_t k = 0; k < SLICE; k += FRAGMENT_EDGE) {
-        Operand lefts[DOWN];
-        HG_UNROLL
-        for (uint32_t i = 0; i < DOWN; i++) {
-            if (WHOLE || i < down) lefts[i] = load_left(x + i * FRAGMENT_EDGE * STRIDE + k, STRIDE);
-        }
-        HG_UNROLL
-        for (uint32_t j = 0; j < along(); j++) {
-            if (!WHOLE && j >= across) continue;
-            const Operand right = load_right(weights + j * FRAGMENT_EDGE * STRIDE + k, STRIDE);
-            HG_UNROLL
-            for (uint32_t i = 0; i < DOWN; i++) {
-                if (WHOLE || i < down) multiply_add<T>(sums[i][j], lefts[i], right);
-            }
-        }
-        if (FEW_REGISTERS || !WHOLE) limit_registers();
-    }
-}
-
-// The same where matrix cores cut sums off: they add up a slice, and slices are added by ordinary additions, which round
-// (docs/methodology.md). Operands are loaded again for each sum, because there are no registers to keep them.
+// Adds the products of a slice. Of a wave's fragments only the first `down` x `across` count, unless it is WHOLE. Matrix cores may
+// cut sums off: they add up a slice, and slices are added by ordinary additions, which round (docs/methodology.md).
 template <bool WHOLE, typename T>
 HG_DEVICE void add_slice(const T* x, const T* weights, uint32_t down, uint32_t across,
                          Accumulator (&sums)[DOWN][MOST_ALONG]) {
@@ -116,16 +95,6 @@ HG_DEVICE void add_slice(const T* x, const T* weights, uint32_t down, uint32_t a
             for (uint32_t n = 0; n < accumulator_elements(); n++) sums[i][j].value[n] += of_slice.value[n];
             if (FEW_REGISTERS || !WHOLE) limit_registers();
         }
-    }
-}
-
-template <bool WHOLE, typename T>
-HG_DEVICE void use_slice(const T* x, const T* weights, uint32_t down, uint32_t across,
-                         Accumulator (&sums)[DOWN][MOST_ALONG]) {
-    if (SUMS_ARE_CUT_OFF) {
-        add_slice<WHOLE>(x, weights, down, across, sums);
-    } else {
-        multiply_slice<WHOLE>(x, weights, down, across, sums);
     }
 }
 
@@ -166,9 +135,9 @@ HG_DEVICE void matrix_product(const T* x, const T* weights, T* y, uint32_t m, ui
         __syncthreads();
         if (column + SLICE < columns) slice.read(x_rows, weight_rows, column + SLICE);
         if (down == DOWN && across == along()) {
-            use_slice<true>(x_tile, weight_tile, down, across, sums);
+            add_slice<true>(x_tile, weight_tile, down, across, sums);
         } else if (down > 0 && across > 0) {
-            use_slice<false>(x_tile, weight_tile, down, across, sums);
+            add_slice<false>(x_tile, weight_tile, down, across, sums);
         }
     }
     HG_UNROLL
