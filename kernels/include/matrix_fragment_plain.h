@@ -1,12 +1,11 @@
-// Matrix fragments where there are no matrix cores, and on the host: f32 fused multiply-adds, with the operands exchanged
-// through shared memory. Waves of 32 have the layout of NVIDIA's mma.m16n8k16, two rows for each lane, and waves of 64 that
-// of AMD's MFMA, one row: the emulator runs kernels with both kinds.
+// Matrix fragments where there are no matrix cores, with f32 fused multiply-adds, and on the host, with sums like those of matrix
+// cores. The operands are exchanged through shared memory. Waves of 32 have the layout of NVIDIA's mma.m16n8k16, two rows for
+// each lane, and waves of 64 that of AMD's MFMA, one row: the emulator runs kernels with both kinds.
 #pragma once
 
 constexpr uint32_t OPERAND_WORDS = 4, MOST_ELEMENTS = 8, MOST_SLOTS = 2, MOST_FRAGMENT_LANES = 64;
 constexpr uint32_t FRAGMENT_SHARED_BYTES = 20 * 1024;
 constexpr bool FEW_REGISTERS = true;
-// On the host as on NVIDIA GPUs.
 #if defined(__AMDGCN__) || defined(__CUDA_ARCH__)
 constexpr bool SUMS_ARE_CUT_OFF = false;
 #else
@@ -105,6 +104,25 @@ HG_DEVICE Operand round_to_left(Accumulator& sum) {
     return left;
 }
 
+#if defined(__AMDGCN__) || defined(__CUDA_ARCH__)
+constexpr bool ADDS_ALL_PRODUCTS = false;
+template <typename T>
+struct ProductRow {
+    Vector16<T> half;
+    HG_MEMBER void load(const T* from) { half = load_vector(from); }
+};
+template <typename T>
+HG_DEVICE float add_products(const ProductRow<T>& row, const ProductRow<T>& column, float sum) {
+    HG_UNROLL
+    for (uint32_t k = 0; k < Vector16<T>::COUNT; k++) {
+        sum = fused_multiply_add(get_element(row.half, k), get_element(column.half, k), sum);
+    }
+    return sum;
+}
+#else
+#include "matrix_core_sums.h"
+#endif
+
 template <typename T>
 HG_DEVICE void multiply_add(Accumulator& sum, const Operand& left, const Operand& right) {
     // Eight words a row, 32 rows a wave, 8 waves of 32 or 4 of 64.
@@ -118,25 +136,23 @@ HG_DEVICE void multiply_add(Accumulator& sum, const Operand& left, const Operand
         rights[right_row(i) * ROW + right_pair(i)] = right.words[i];
     }
     wave_barrier();
+    const T* const left_rows = reinterpret_cast<const T*>(lefts);
+    const T* const right_rows = reinterpret_cast<const T*>(rights);
     // Half of the products at a time, and not unrolled, to save registers.
+    constexpr uint32_t TOGETHER = ADDS_ALL_PRODUCTS ? FRAGMENT_EDGE : FRAGMENT_EDGE / 2;
     HG_NO_UNROLL
-    for (uint32_t half = 0; half < 2; half++) {
-        const T* left_half = reinterpret_cast<const T*>(lefts + half * ROW / 2);
-        const T* right_half = reinterpret_cast<const T*>(rights + half * ROW / 2);
-        Vector16<T> rows[MOST_SLOTS];
+    for (uint32_t k = 0; k < FRAGMENT_EDGE; k += TOGETHER) {
+        ProductRow<T> rows[MOST_SLOTS];
         HG_UNROLL
-        for (uint32_t slot = 0; slot < row_slots(); slot++) rows[slot] = load_vector(left_half + slot_row(slot) * FRAGMENT_EDGE);
+        for (uint32_t slot = 0; slot < row_slots(); slot++) rows[slot].load(left_rows + slot_row(slot) * FRAGMENT_EDGE + k);
         HG_UNROLL
         for (uint32_t n = 0; n < 4; n++) {
-            const Vector16<T> column = load_vector(right_half + element_column(element_at(n, 0)) * FRAGMENT_EDGE);
+            ProductRow<T> column;
+            column.load(right_rows + element_column(element_at(n, 0)) * FRAGMENT_EDGE + k);
             HG_UNROLL
             for (uint32_t slot = 0; slot < row_slots(); slot++) {
-                float dot = sum.value[element_at(n, slot)];
-                HG_UNROLL
-                for (uint32_t k = 0; k < Vector16<T>::COUNT; k++) {
-                    dot = fused_multiply_add(get_element(rows[slot], k), get_element(column, k), dot);
-                }
-                sum.value[element_at(n, slot)] = dot;
+                float& dot = sum.value[element_at(n, slot)];
+                dot = add_products(rows[slot], column, dot);
             }
         }
     }

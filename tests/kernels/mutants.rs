@@ -10,6 +10,7 @@ use std::sync::Mutex;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
 mod engine_kernels;
+mod matrix_core_sums;
 
 pub struct Mutant {
     /// The mistake, in words.
@@ -247,7 +248,7 @@ const MUTANTS: &[Mutant] = &[
 ];
 
 fn all() -> Vec<&'static Mutant> {
-    MUTANTS.iter().chain(engine_kernels::MUTANTS).collect()
+    MUTANTS.iter().chain(engine_kernels::MUTANTS).chain(matrix_core_sums::MUTANTS).collect()
 }
 
 fn kernels() -> PathBuf {
