@@ -31,7 +31,9 @@ pub enum BackendError {
     )]
     Compile { kernel: String, architecture: String, compiler: String, log: String },
 
-    #[error("no kernel named {kernel} on {device}; `kernels/` defines: {known}")]
+    #[error(
+        "no kernel named {kernel} on {device}: {known}; a folder for --kernels is one of the same version as this program"
+    )]
     UnknownKernel { kernel: KernelId, device: String, known: String },
 
     #[error(

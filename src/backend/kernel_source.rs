@@ -153,12 +153,20 @@ impl KernelLibrary {
             .filter(|module| module.functions.contains(&Cow::Borrowed(&kernel.function)))
     }
 
-    /// Every kernel as `module:function`, for messages.
-    pub fn known(&self) -> String {
-        let names = self.modules.iter().flat_map(|module| {
-            module.functions.iter().map(|function| KernelId::new(&*module.name, &**function).to_string())
-        });
-        names.collect::<Vec<_>>().join(", ")
+    /// What there is instead of a kernel that `find` does not find: the others of its file, or the other files. For messages.
+    pub fn known_instead(&self, kernel: &KernelId) -> String {
+        let library = self.source_of(kernel);
+        let names = |names: &mut dyn Iterator<Item = &Cow<'static, str>>| {
+            names.map(|name| name.as_ref()).collect::<Vec<_>>().join(", ")
+        };
+        match library.module(&kernel.module) {
+            Some(module) => format!("{}.hip defines {}", module.name, names(&mut module.functions.iter())),
+            None => format!(
+                "there is no {}.hip, but {}",
+                kernel.module,
+                names(&mut library.modules.iter().map(|module| &module.name))
+            ),
+        }
     }
 }
 
@@ -223,7 +231,9 @@ mod tests {
         fs::write(directory.path().join("mlp/norm.hip"), "HG_KERNEL(norm_f32, 64, (float* x)) {}").unwrap();
         fs::write(directory.path().join("include/portability.h"), "// mine").unwrap();
         let library = KernelLibrary::from_directory(directory.path()).unwrap();
-        assert_eq!(library.known(), "mlp/norm:norm_f32");
+        let instead = |module, function| library.known_instead(&KernelId::new(module, function));
+        assert_eq!(instead("mlp/norm", "norm_f16"), "mlp/norm.hip defines norm_f32");
+        assert_eq!(instead("mlp/scale", "scale"), "there is no mlp/scale.hip, but mlp/norm");
         assert!(library.find(&KernelId::new("mlp/norm", "norm_f32")).is_some());
         assert!(library.find(&KernelId::new("mlp/norm", "norm_f16")).is_none());
         let header = |name: &str| library.includes().iter().find(|include| include.name == name);

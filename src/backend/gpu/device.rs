@@ -108,7 +108,7 @@ impl<D: GpuDriver> GpuDevice<D> {
         BackendError::UnknownKernel {
             kernel: kernel.clone(),
             device: self.info.id.clone(),
-            known: self.library.known(),
+            known: self.library.known_instead(kernel),
         }
     }
 

@@ -50,7 +50,7 @@ impl KernelLoader {
         let unknown = || BackendError::UnknownKernel {
             kernel: id.clone(),
             device: "host".to_string(),
-            known: self.library.known(),
+            known: self.library.known_instead(id),
         };
         let module = self.library.find(id).ok_or_else(unknown)?;
         let kernel = match (&self.compiler, self.library.source_of(id).origin()) {
