@@ -156,17 +156,11 @@ impl KernelLibrary {
     /// What there is instead of a kernel that `find` does not find: the others of its file, or the other files. For messages.
     pub fn known_instead(&self, kernel: &KernelId) -> String {
         let library = self.source_of(kernel);
-        let names = |names: &mut dyn Iterator<Item = &Cow<'static, str>>| {
-            names.map(|name| name.as_ref()).collect::<Vec<_>>().join(", ")
-        };
-        match library.module(&kernel.module) {
-            Some(module) => format!("{}.hip defines {}", module.name, names(&mut module.functions.iter())),
-            None => format!(
-                "there is no {}.hip, but {}",
-                kernel.module,
-                names(&mut library.modules.iter().map(|module| &module.name))
-            ),
+        if let Some(module) = library.module(&kernel.module) {
+            return format!("{}.hip defines {}", module.name, module.functions.join(", "));
         }
+        let files: Vec<_> = library.modules.iter().map(|module| module.name.as_ref()).collect();
+        format!("there is no {}.hip, but {}", kernel.module, files.join(", "))
     }
 }
 
