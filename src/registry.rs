@@ -3,7 +3,7 @@
 use crate::attention::{AdvancePositions, AttentionDecode, AttentionPrefill, FusedQkv, Rope};
 use crate::embedding::Embedding;
 use crate::matrix::{AddBias, Dequantise, MatrixFragment, MatrixProduct, MatrixVector, VendorMatrixProduct};
-use crate::mlp::{FusedGateUp, RmsNorm, SwiGlu};
+use crate::mlp::{FusedGateUp, GateUpSwiGlu, RmsNorm, SwiGlu};
 use crate::operation::Operation;
 use crate::sampler::{FUSED_SAMPLER, TOP_K_SAMPLING, TOP_P_SAMPLING, TopK};
 
@@ -14,6 +14,7 @@ pub const OPERATIONS: &[&dyn Operation] = &[
     &SwiGlu::SEPARATE,
     &SwiGlu::PACKED,
     &FusedGateUp,
+    &GateUpSwiGlu,
     &TopK,
     &TOP_K_SAMPLING,
     &TOP_P_SAMPLING,

@@ -32,6 +32,9 @@
 //                        defines an extern "C" kernel; its parameters are pointers and 4- or 8-byte scalars
 //   HG_RESIDENT_BLOCKS   a file may define it first of all: blocks of its kernels that a multiprocessor of NVIDIA is to hold
 //                        together, for which the compiler spends the registers that this leaves
+//   HG_CLUSTER_BLOCKS    a file may define it first of all: see block_cluster.h
+//   HG_TENSOR_MAP(name)  a parameter that describes a matrix to a copy engine, see tensor_tiles.h; a null pointer where there is
+//                        none
 //   HG_DEVICE            marks a device function of its file, always inlined; HG_MEMBER a member function
 //   HG_SHARED(type, name, count)           static shared array of the block
 //   HG_DYNAMIC_SHARED(type, name)          the launch's dynamic shared memory, 16-byte aligned
@@ -48,6 +51,7 @@
 //   uint32_t atomic_add_in_order(uint32_t*, uint32_t)   what came before it is seen before it, what comes after it is seen after
 //   void let_next_kernel_begin()           an overlapped launch behind this one may start its blocks from here on
 //   void wait_for_previous_kernels()       until all earlier launches are done; nothing to wait for in ordinary launches
+//   void prefetch(const void*)             asks for a line of 128 bytes ahead of time, where the hardware can: it reads nothing yet
 //   uint32_t popcount32/64, count_leading_zeros32/64; uint64_t multiply_high_u64(a, b)
 //   float fused_multiply_add(a, b, c), square_root(x), divide(a, b)   all correctly rounded
 //   float larger(float, float)             of a NaN and a number the number

@@ -38,6 +38,7 @@ typedef __INT64_TYPE__ int64_t;
     extern "C" __attribute__((global, amdgpu_flat_work_group_size(1, max_threads), visibility("default"))) void \
     name parameters
 #define HG_SHARED(type, name, count) static __attribute__((shared)) type name[count]
+#define HG_TENSOR_MAP(name) const void* name
 #define HG_DYNAMIC_SHARED(type, name) type* const name = reinterpret_cast<type*>(amd_dynamic_shared)
 
 extern __attribute__((shared, aligned(16))) uint8_t amd_dynamic_shared[];
@@ -132,6 +133,7 @@ HG_DEVICE uint32_t atomic_add_in_order(uint32_t* address, uint32_t value) {
 HG_DEVICE void let_next_kernel_begin() {}
 HG_DEVICE void wait_for_previous_kernels() {}
 
+HG_DEVICE void prefetch(const void*) {}
 HG_DEVICE uint32_t popcount32(uint32_t value) { return uint32_t(__builtin_popcount(value)); }
 HG_DEVICE uint32_t popcount64(uint64_t value) { return uint32_t(__builtin_popcountll(value)); }
 HG_DEVICE uint32_t count_leading_zeros32(uint32_t value) { return value ? uint32_t(__builtin_clz(value)) : 32; }

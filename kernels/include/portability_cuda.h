@@ -53,8 +53,22 @@ struct CudaDim3 {
 #else
 #define HG_LAUNCH_BOUNDS(max_threads) __launch_bounds__(max_threads)
 #endif
+#if defined(HG_CLUSTER_BLOCKS) && defined(__CUDACC_RTC__) && __CUDA_ARCH__ >= 900
+#define HG_CLUSTER __cluster_dims__(HG_CLUSTER_BLOCKS, 1, 1)
+#else
+#define HG_CLUSTER
+#endif
 #define HG_KERNEL(name, max_threads, parameters) \
-    extern "C" __global__ void HG_LAUNCH_BOUNDS(max_threads) name parameters
+    extern "C" __global__ void HG_CLUSTER HG_LAUNCH_BOUNDS(max_threads) name parameters
+#if defined(__CUDACC_RTC__) && __CUDA_ARCH__ >= 900
+// What cuTensorMapEncodeTiled makes; its contents are the driver's.
+struct alignas(64) TensorMap {
+    uint64_t words[16];
+};
+#define HG_TENSOR_MAP(name) const __grid_constant__ TensorMap name
+#else
+#define HG_TENSOR_MAP(name) const void* name
+#endif
 #define HG_SHARED(type, name, count) static __shared__ type name[count]
 #define HG_DYNAMIC_SHARED(type, name) type* const name = reinterpret_cast<type*>(cuda_dynamic_shared)
 
@@ -173,6 +187,12 @@ HG_DEVICE void wait_for_previous_kernels() {
     asm volatile("griddepcontrol.wait;" ::: "memory");
 #endif
 }
+
+// L2's policies for what is read once, which leaves it first, and for all else: createpolicy.fractional.L2::evict_first of all bytes, and
+// evict_last. As constants CUTLASS has them (TMA::CacheHintSm90).
+constexpr uint64_t READ_ONCE = 0x12F0000000000000, READ_OFTEN = 0x14F0000000000000;
+
+HG_DEVICE void prefetch(const void* address) { asm volatile("prefetch.global.L2 [%0];" ::"l"(address)); }
 
 HG_DEVICE uint32_t popcount32(uint32_t value) {
     uint32_t count;

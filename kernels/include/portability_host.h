@@ -48,6 +48,7 @@ static inline HostDim3 host_dimensions(uint64_t packed) {
 #define HG_SHARED(type, name, count)   \
     static char name##_declaration = 0; \
     type* const name = static_cast<type*>(hipgauge_host_shared(sizeof(type) * (count), #name, &name##_declaration))
+#define HG_TENSOR_MAP(name) const void* name
 #define HG_DYNAMIC_SHARED(type, name) type* const name = static_cast<type*>(hipgauge_host_dynamic_shared())
 
 // Each kernel is compiled twice, the second time (HIPGAUGE_HOST_CHECKED) with thread-sanitizer instrumentation
@@ -131,6 +132,7 @@ static inline uint32_t atomic_add_in_order(uint32_t* address, uint32_t value) {
 }
 static inline void let_next_kernel_begin() {}
 static inline void wait_for_previous_kernels() { hipgauge_host_wait_for_previous_kernels(); }
+static inline void prefetch(const void*) {}
 static inline uint32_t popcount32(uint32_t value) { return uint32_t(__builtin_popcount(value)); }
 static inline uint32_t popcount64(uint64_t value) { return uint32_t(__builtin_popcountll(value)); }
 static inline uint32_t count_leading_zeros32(uint32_t value) { return value ? uint32_t(__builtin_clz(value)) : 32; }

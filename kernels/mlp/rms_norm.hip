@@ -192,7 +192,11 @@ struct RowStrides {
 template <typename T, uint32_t VECTORS, bool RESIDUAL>
 HG_DEVICE void normalize_rows(const RowPointers<T>& tensors, const RowStrides& strides, const T* weight, uint64_t rows,
                               uint32_t columns, float epsilon, uint32_t group, float* slots) {
-    begin_overlapped();
+    let_next_kernel_begin();
+    // Every row waits for these, which are in memory when the kernels before have read what L2 holds.
+    constexpr uint32_t LINE = 128 / sizeof(T);
+    for (uint32_t column = threadIdx.x * LINE; column < columns; column += blockDim.x * LINE) prefetch(weight + column);
+    wait_for_previous_kernels();
     const uint32_t rows_per_block = blockDim.x / group, lane = threadIdx.x & (group - 1);
     const uint64_t step = uint64_t(gridDim.x) * rows_per_block;
     for (uint64_t first = uint64_t(blockIdx.x) * rows_per_block; first < rows; first += step) {

@@ -89,6 +89,19 @@ impl LaunchDimensions {
     }
 }
 
+/// Tiles of a matrix of 16-bit numbers, as a copy engine brings them to shared memory.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct MatrixTiles {
+    pub rows: usize,
+    pub columns: usize,
+    /// In elements: a multiple of 8, as is the matrix' first byte of 16.
+    pub row_stride: usize,
+    /// At most 256.
+    pub tile_rows: usize,
+    /// At most 64.
+    pub tile_columns: usize,
+}
+
 /// One kernel argument.
 #[derive(Clone, Copy, Debug)]
 pub enum Argument<'a> {
@@ -109,6 +122,13 @@ pub enum Argument<'a> {
         buffer: &'a Buffer,
         offset: usize,
     },
+    /// A description of the matrix that begins `offset` bytes into a buffer, for a copy engine; a null pointer on devices without
+    /// one.
+    TensorMap {
+        buffer: &'a Buffer,
+        offset: usize,
+        tiles: MatrixTiles,
+    },
     /// A null pointer: an optional tensor that is not there.
     Null,
     U32(u32),
@@ -125,17 +145,19 @@ impl<'a> Argument<'a> {
             Argument::Buffer { buffer, .. } | Argument::Constant { buffer, .. } | Argument::Settled { buffer, .. } => {
                 Some(buffer)
             }
+            Argument::TensorMap { buffer, .. } => Some(buffer),
             _ => None,
         }
     }
 
-    /// The argument's value in the low bytes of a little-endian word; every kernel parameter is 4 or 8 bytes.
+    /// The argument's value in the low bytes of a little-endian word; every kernel parameter is 4 or 8 bytes, but for what a copy
+    /// engine's driver makes of a matrix' description.
     pub fn to_bits(self) -> u64 {
         match self {
             Argument::Buffer { buffer, offset }
             | Argument::Constant { buffer, offset }
             | Argument::Settled { buffer, offset } => buffer.address() + offset as u64,
-            Argument::Null => 0,
+            Argument::Null | Argument::TensorMap { .. } => 0,
             Argument::U32(value) => u64::from(value),
             Argument::I32(value) => u64::from(value as u32),
             Argument::U64(value) => value,

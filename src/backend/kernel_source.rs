@@ -39,12 +39,12 @@ pub struct KernelModule {
 /// What a kernel calls that waits for the launches before its own: all are in `portability.h`.
 const WAITS: [&str; 3] = ["begin_overlapped();", "let_next_kernel_begin();", "wait_for_previous_kernels();"];
 
-impl KernelModule {
-    /// Whether its kernels wait for earlier launches themselves, so that they may be launched before those are done. A
-    /// module that says so nowhere, an older one say, was written for launches that follow each other.
-    pub fn waits_by_itself(&self) -> bool {
-        WAITS.iter().any(|wait| self.source.contains(wait))
-    }
+/// What the names of the headers begin with that define these calls.
+const DEFINES_WAITS: &str = "portability";
+
+/// Names of the headers that a text includes.
+fn included(text: &str) -> impl Iterator<Item = &str> {
+    text.lines().filter_map(|line| line.trim_start().strip_prefix("#include \"")?.split('"').next())
 }
 
 /// A header that modules include by this name: `portability.h`.
@@ -153,6 +153,25 @@ impl KernelLibrary {
             .filter(|module| module.functions.contains(&Cow::Borrowed(&kernel.function)))
     }
 
+    /// Whether the kernels of a module wait for earlier launches themselves, in its file or in headers, so that they may be
+    /// launched before those are done. A module that says so nowhere, an older one say, was written for launches that follow
+    /// each other.
+    pub fn waits_by_itself(&self, module: &KernelModule) -> bool {
+        let mut texts = vec![&module.source];
+        let mut seen = 0;
+        while let Some(text) = texts.get(seen).copied() {
+            if WAITS.iter().any(|wait| text.contains(wait)) {
+                return true;
+            }
+            let headers = included(text).filter(|name| !name.starts_with(DEFINES_WAITS));
+            let headers = headers.filter_map(|name| self.includes.iter().find(|include| include.name == name));
+            let new: Vec<_> = headers.map(|include| &include.text).filter(|text| !texts.contains(text)).collect();
+            texts.extend(new);
+            seen += 1;
+        }
+        false
+    }
+
     /// What there is instead of a kernel that `find` does not find: the others of its file, or the other files. For messages.
     pub fn known_instead(&self, kernel: &KernelId) -> String {
         let library = self.source_of(kernel);
@@ -250,12 +269,17 @@ mod tests {
     }
 
     #[test]
-    fn modules_that_wait_by_themselves_are_told_by_their_text() {
+    fn modules_that_wait_by_themselves_are_told_by_their_text_and_their_headers() {
         let embedded = KernelLibrary::embedded();
-        let waits = |name: &str| embedded.module(name).expect("a module").waits_by_itself();
-        for name in
-            ["mlp/rms_norm", "mlp/swiglu", "attention/rope", "attention/attention_decode", "matrix/matrix_vector"]
-        {
+        let waits = |name: &str| embedded.waits_by_itself(embedded.module(name).expect("a module"));
+        let in_files =
+            ["mlp/rms_norm", "mlp/swiglu", "attention/rope", "attention/attention_decode", "matrix/matrix_vector"];
+        let in_headers = [
+            "attention/attention_prefill_fragments",
+            "attention/attention_prefill_short",
+            "matrix/matrix_product_tiles",
+        ];
+        for name in in_files.into_iter().chain(in_headers) {
             assert!(waits(name), "{name}");
         }
         for name in ["sampler/top_k", "profiling/bandwidth"] {

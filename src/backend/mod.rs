@@ -38,7 +38,7 @@ pub use error::BackendError;
 pub use hip_backend::compile_with_hiprtc;
 pub use host_backend::{HostDevice, HostOptions, ParseScheduleError, Schedule};
 pub use info::{BackendKind, DeviceInfo};
-pub use kernel::{Argument, Kernel, KernelId, LaunchDimensions};
+pub use kernel::{Argument, Kernel, KernelId, LaunchDimensions, MatrixTiles};
 pub use kernel_attributes::KernelAttributes;
 pub use kernel_scan::ScanError;
 pub use kernel_source::{KernelInclude, KernelLibrary, KernelLibraryError, KernelModule, KernelOrigin};

@@ -3,7 +3,7 @@
 use crate::operation::InputClass;
 
 /// All that leave a sum of products defined. Of a product of vectors or matrices, the class is that of the activations.
-pub(super) const CLASSES: &[InputClass] = &[
+pub const CLASSES: &[InputClass] = &[
     InputClass::Normal,
     InputClass::Uniform,
     InputClass::AllEqual,

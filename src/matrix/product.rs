@@ -10,20 +10,28 @@ use crate::operation::{
 };
 use crate::tensor::HostTensor;
 
-use super::few_rows;
 use super::input_classes::CLASSES;
 use super::rounding::Dot;
+use super::tiles::{self, Tiled};
+use super::{Bounded, few_rows};
 
 /// Of `kernels/matrix/matrix_product.hip` and `matrix_product_fragments.hip`; of few rows `few_rows` knows.
 const THREADS: u32 = 256;
 const TILE: usize = 64;
 const FRAGMENT_TILE: usize = 128;
 
-pub(super) const OUTPUTS: ParameterSpec = ParameterSpec {
+pub const OUTPUTS: ParameterSpec = ParameterSpec {
     name: "outputs",
     kind: ParameterKind::Integer { least: 1, most: 1 << 30 },
     default: ParameterValue::Integer(64),
     summary: "rows of the weights, which are columns of the result",
+};
+
+const TILES: ParameterSpec = ParameterSpec {
+    name: "tiles",
+    kind: ParameterKind::Flag,
+    default: ParameterValue::Flag(false),
+    summary: "by tiles that stream through shared memory, as compute capability 9.0 does, on other devices too (16-bit numbers)",
 };
 
 /// `Y = X W^T`, X `[rows, columns]` and W `[outputs, columns]`, summed in f32 and rounded once. With `distinct_rows` the rows
@@ -48,6 +56,12 @@ pub(super) fn dot(weights: &HostTensor, row: usize, x: &[f64]) -> Dot {
     Dot::of(weights.row_f64(row).into_iter().map(|weight| (weight, weight.abs())), x)
 }
 
+/// The product of a row of weights with x, within the bound on an f32 computation of it.
+pub fn bounded_product(weights: &HostTensor, row: usize, x: &[f64]) -> Bounded {
+    let dot = dot(weights, row, x);
+    Bounded { value: dot.sum, tolerance: dot.tolerance() }
+}
+
 impl Operation for MatrixProduct {
     fn name(&self) -> &'static str {
         "matrix_product"
@@ -58,7 +72,7 @@ impl Operation for MatrixProduct {
     }
 
     fn parameters(&self) -> &'static [ParameterSpec] {
-        &[OUTPUTS]
+        &[OUTPUTS, TILES]
     }
 
     fn input_classes(&self) -> &'static [InputClass] {
@@ -131,6 +145,9 @@ impl Operation for MatrixProduct {
         let Problem { dtype, rows, columns, .. } = *problem;
         if rows == 0 {
             return Ok(LaunchPlan::default());
+        }
+        if tiles::takes(device, problem, problem.parameters.flag("tiles")) {
+            return Ok(Tiled::Product.plan(device, problem, outputs(problem)));
         }
         if few_rows::takes(problem, outputs(problem)) {
             return Ok(few_rows::plan(device, problem, outputs(problem)));

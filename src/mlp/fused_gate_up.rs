@@ -10,7 +10,7 @@ use crate::operation::{
 };
 use crate::tensor::HostTensor;
 
-use super::swiglu::swiglu;
+use super::activated::activated;
 
 const PARAMETERS: &[ParameterSpec] = &[EPSILON];
 
@@ -30,9 +30,6 @@ const CLASSES: &[InputClass] = &[
     InputClass::Dominant,
 ];
 
-/// The largest slope of `gate * sigmoid(gate)`, at 2.4.
-const STEEPEST: f64 = 1.1;
-
 /// `y = swiglu(G n, U n)` with `n = x * gain / sqrt(mean(x^2) + eps)` and the weights G over U, `[2 rows, columns]`: the first
 /// half of a SwiGLU MLP for one token. Nothing between is rounded to storage; a NaN or an infinity in x makes all of y NaN.
 pub struct FusedGateUp;
@@ -46,14 +43,6 @@ impl FusedGateUp {
     fn gate_and_up(vector: &NormalisedVector, problem: &Problem, weights: &HostTensor, row: usize) -> [Bounded; 2] {
         [row, problem.rows + row].map(|row| vector.product(&weights.row_f64(row)))
     }
-}
-
-/// SwiGLU of numbers that are known within bounds; its own arithmetic is within 8 ULP.
-fn activated([gate, up]: [Bounded; 2]) -> (f64, f64) {
-    let (value, silu) = (swiglu(gate.value, up.value), swiglu(gate.value, 1.0));
-    let of_gate = STEEPEST * gate.tolerance;
-    let tolerance = of_gate * (up.value.abs() + up.tolerance) + silu.abs() * up.tolerance;
-    (value, tolerance + 8.0 * 2f64.powi(-23) * value.abs() + 2f64.powi(-149))
 }
 
 impl Operation for FusedGateUp {

@@ -1,6 +1,6 @@
 //! Where bound steps find the memory that they work on.
 
-use crate::backend::{Argument, BackendError, Buffer, Device, MatrixOperand};
+use crate::backend::{Argument, BackendError, Buffer, Device, MatrixOperand, MatrixTiles};
 
 use super::bound_step::{BoundLaunch, BoundProduct, BoundStep};
 use super::{Ahead, PlanArgument};
@@ -56,6 +56,12 @@ fn bind(argument: PlanArgument, memory: &dyn Memory) -> Result<Argument<'_>, Bac
                 Ahead::Settled => Argument::Settled { buffer, offset },
                 Ahead::Nothing => Argument::Buffer { buffer, offset },
             }
+        }
+        PlanArgument::TensorMap { slot, rows, columns, tile_rows, tile_columns } => {
+            let (buffer, offset) = memory.tensor(slot);
+            let row_stride = memory.row_stride(slot);
+            let tiles = MatrixTiles { rows, columns, row_stride, tile_rows, tile_columns };
+            Argument::TensorMap { buffer, offset, tiles }
         }
         PlanArgument::RowStride(slot) => Argument::I64(memory.row_stride(slot) as i64),
         PlanArgument::Workspace(offset) => Argument::Buffer { buffer: there(memory.workspace(), "workspace")?, offset },

@@ -58,6 +58,14 @@ impl TensorSpec {
 pub enum PlanArgument {
     /// First element of the tensor in that slot.
     Tensor(usize),
+    /// The 16-bit tensor in that slot as a matrix that a copy engine takes tiles of.
+    TensorMap {
+        slot: usize,
+        rows: usize,
+        columns: usize,
+        tile_rows: usize,
+        tile_columns: usize,
+    },
     /// Elements between rows of the tensor in that slot.
     RowStride(usize),
     /// A byte offset into the plan's workspace.

@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use hipgauge::backend::{
     AllocationLedger, Argument, BackendError, Buffer, Device, DeviceInfo, Event, FenceViolation, Graph, Kernel,
-    KernelId, LaunchDimensions, MatrixLibrary,
+    KernelId, LaunchDimensions, MatrixLibrary, MatrixTiles,
 };
 
 /// Calls since they were last taken; copies in bytes too.
@@ -30,6 +30,7 @@ pub struct Counts {
 #[derive(Clone)]
 enum Kept {
     Buffer(Buffer, usize),
+    TensorMap(Buffer, usize, MatrixTiles),
     Other(Argument<'static>),
 }
 
@@ -82,6 +83,7 @@ impl Kept {
             Argument::Buffer { buffer, offset }
             | Argument::Constant { buffer, offset }
             | Argument::Settled { buffer, offset } => Kept::Buffer(buffer.clone(), offset),
+            Argument::TensorMap { buffer, offset, tiles } => Kept::TensorMap(buffer.clone(), offset, tiles),
             Argument::Null => Kept::Other(Argument::Null),
             Argument::U32(value) => Kept::Other(Argument::U32(value)),
             Argument::I32(value) => Kept::Other(Argument::I32(value)),
@@ -94,6 +96,7 @@ impl Kept {
     fn argument(&self) -> Argument<'_> {
         match self {
             Kept::Buffer(buffer, offset) => Argument::Buffer { buffer, offset: *offset },
+            Kept::TensorMap(buffer, offset, tiles) => Argument::TensorMap { buffer, offset: *offset, tiles: *tiles },
             Kept::Other(argument) => *argument,
         }
     }

@@ -18,7 +18,9 @@ import transformers
 from safetensors.torch import save_file
 from transformers import LlamaConfig
 from transformers.models.gptj.modeling_gptj import apply_rotary_pos_emb as apply_interleaved
-from transformers.models.llama.modeling_llama import LlamaDecoderLayer, LlamaRotaryEmbedding, apply_rotary_pos_emb, repeat_kv
+from transformers.models.llama.modeling_llama import (
+    LlamaDecoderLayer, LlamaMLP, LlamaRotaryEmbedding, apply_rotary_pos_emb, repeat_kv,
+)
 
 DTYPES = {"f32": torch.float32, "f16": torch.float16, "bf16": torch.bfloat16}
 LLAMA3 = {
@@ -132,6 +134,18 @@ def fused(tensors, name, dtype):
     tensors["fused.position"] = torch.tensor([[position]], dtype=torch.int32)
 
 
+def gated(tensors, name, dtype):
+    """Gate, up and activation of several tokens by the MLP of transformers in float64."""
+    hidden, wide = 72, 11
+    mlp = LlamaMLP(LlamaConfig(hidden_size=hidden, num_attention_heads=4, intermediate_size=wide)).double()
+    stored = {key: normal(*value.shape, dtype=dtype) for key, value in mlp.state_dict().items()}
+    mlp.load_state_dict({key: value.double() for key, value in stored.items()})
+    x = normal(5, hidden, dtype=dtype)
+    prefix = f"gated.{name}"
+    tensors |= {f"{prefix}.x": x, f"{prefix}.weight": torch.cat([stored[f"{part}_proj.weight"] for part in ("gate", "up")])}
+    tensors[f"{prefix}.y"] = mlp.act_fn(mlp.gate_proj(x.double())) * mlp.up_proj(x.double())
+
+
 def quantised(tensors):
     """Random blocks, not quantised weights: every bit pattern of a block counts. Scales (f16) are kept finite and small."""
     for quant in QUANTS:
@@ -161,6 +175,8 @@ def main():
     # Behind the others, whose random numbers stay what they were.
     for name, dtype in DTYPES.items():
         fused(tensors, name, dtype)
+    for name in ("f16", "bf16"):
+        gated(tensors, name, DTYPES[name])
     tensors = {name: tensor.detach() for name, tensor in tensors.items()}
     path = Path(__file__).with_name("engine.safetensors")
     metadata = {"torch": torch.__version__, "transformers": transformers.__version__}

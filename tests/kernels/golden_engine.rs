@@ -149,6 +149,17 @@ fn one_token_in_one_kernel_is_what_a_decoder_layer_of_transformers_does() {
 }
 
 #[test]
+fn gate_and_up_of_several_tokens_are_the_mlp_of_transformers() {
+    let golden = Golden::open();
+    for dtype in [DType::F16, DType::BF16] {
+        let inputs = ["x", "weight"].map(|part| golden.input(&format!("gated.{dtype}.{part}")));
+        let y = golden.result(&format!("gated.{dtype}.y"), dtype);
+        let call = Call { operation: "gate_up_swiglu", rows: 5, columns: 72, parameters: &[("outputs", integer(11))] };
+        agree(&call, dtype, &inputs, &[y]);
+    }
+}
+
+#[test]
 fn attention_is_scaled_dot_product_attention() {
     let golden = Golden::open();
     let shape = [("heads", integer(6)), ("kv_heads", integer(2)), ("capacity", integer(37))];

@@ -11,6 +11,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 
 mod engine_kernels;
 mod matrix_core_sums;
+mod tiles;
 
 pub struct Mutant {
     /// The mistake, in words.
@@ -248,7 +249,7 @@ const MUTANTS: &[Mutant] = &[
 ];
 
 fn all() -> Vec<&'static Mutant> {
-    MUTANTS.iter().chain(engine_kernels::MUTANTS).chain(matrix_core_sums::MUTANTS).collect()
+    [MUTANTS, engine_kernels::MUTANTS, matrix_core_sums::MUTANTS, tiles::MUTANTS].into_iter().flatten().collect()
 }
 
 fn kernels() -> PathBuf {

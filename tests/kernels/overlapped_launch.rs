@@ -4,7 +4,10 @@ use std::sync::Arc;
 
 use hipgauge::backend::{
     Argument, BackendError, Buffer, Device, HostDevice, HostOptions, KernelId, KernelLibrary, LaunchDimensions,
+    amd_device_on_paper,
 };
+use hipgauge::registry::OPERATIONS;
+use hipgauge::suite::Suite;
 
 /// Launches of one device, one after the other, until one is stopped.
 fn launched<const N: usize>(
@@ -116,5 +119,31 @@ fn what_kernels_write_in_turn_may_be_read_ahead_where_it_is_settled() {
         launch(true, settled(&a), at(&c)).expect_err("that one may still run");
         boundary().expect("enqueued");
         launch(true, settled(&a), at(&c)).expect("everything before is done");
+    }
+}
+
+/// GPUs launch kernels of overlapping plans ahead of time only where their text says that they wait: where it is not found, an engine
+/// loses time and nothing else shows it.
+#[test]
+fn kernels_of_overlapping_plans_are_known_to_wait_on_every_device() {
+    let library = KernelLibrary::embedded();
+    let devices = [("sm_80", 32), ("sm_90", 32), ("gfx942", 64), ("gfx1100", 32)];
+    let devices = devices.map(|(architecture, wave_size)| amd_device_on_paper(architecture, wave_size));
+    let mut overlapping = std::collections::BTreeSet::new();
+    for entry in Suite::load("ci", OPERATIONS).expect("embedded").cases {
+        for device in &devices {
+            let plan = entry.case.operation.plan(device, &entry.case.problem).expect("within the contract");
+            for launch in plan.launches() {
+                let module = library.find(&launch.kernel).unwrap_or_else(|| panic!("no {}", launch.kernel));
+                let waits = library.waits_by_itself(module);
+                assert!(waits || plan.overlapping.is_none(), "{} on {}", launch.kernel, device.architecture);
+                if plan.overlapping.is_some() {
+                    overlapping.insert(launch.kernel.module.clone());
+                }
+            }
+        }
+    }
+    for module in ["attention/attention_prefill_short", "matrix/matrix_product_shared_tiles", "mlp/rms_norm"] {
+        assert!(overlapping.contains(module), "{module} among {overlapping:?}");
     }
 }

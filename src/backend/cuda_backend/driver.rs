@@ -9,9 +9,9 @@ use cudarc::driver::sys::{
     CUstream_flags, CUstreamCaptureMode,
 };
 
-use crate::backend::gpu::{DriverError, ErrorKind, GpuDriver, Handle};
+use crate::backend::gpu::{DriverError, ErrorKind, GpuDriver, Handle, TensorMap};
 use crate::backend::matrix_library::{MatrixFunctions, NoMatrixFunctions};
-use crate::backend::{KernelAttributes, LaunchDimensions};
+use crate::backend::{KernelAttributes, LaunchDimensions, MatrixTiles};
 
 use super::cublaslt;
 
@@ -29,6 +29,8 @@ pub struct CudaDriver {
     major: u32,
     /// Kernels can begin before those ahead of them are done, also in graphs.
     overlaps: bool,
+    /// Kernels have a copy engine bring tiles to shared memory.
+    copies_tiles: bool,
 }
 
 /// `cuEventElapsedTime`, which every driver has. The bindings know only its successor, which drivers before
@@ -98,6 +100,10 @@ const OVERLAPPING_GENERATION: u32 = 9;
 /// First driver that keeps this in graphs: of CUDA 12.3.
 const OVERLAPPING_DRIVER: c_int = 12_030;
 
+/// First major compute capability with a tensor memory accelerator, and the first CUDA that describes matrices to it.
+const COPYING_GENERATION: u32 = 9;
+const FIRST_CUDA_WITH_TENSOR_MAPS: u32 = 12;
+
 impl CudaDriver {
     /// Retains the primary context of the device with that ordinal. The driver library, of that major version of CUDA, must
     /// be loaded.
@@ -122,7 +128,8 @@ impl CudaDriver {
         unsafe { call!(cuDriverGetVersion(&mut version)) }?;
         let generation = attribute(device, CUdevice_attribute::CU_DEVICE_ATTRIBUTE_COMPUTE_CAPABILITY_MAJOR);
         let overlaps = generation >= OVERLAPPING_GENERATION && version >= OVERLAPPING_DRIVER;
-        Ok(Self { device, context, elapsed_time, major, overlaps })
+        let copies_tiles = generation >= COPYING_GENERATION;
+        Ok(Self { device, context, elapsed_time, major, overlaps, copies_tiles })
     }
 }
 
@@ -334,6 +341,44 @@ impl GpuDriver for CudaDriver {
         unsafe {
             call!(cuLaunchKernel(function, x, y, z, block_x, block_y, block_z, shared, stream, parameters, no_extra))
         }
+    }
+
+    fn tensor_map(&self, address: u64, tiles: &MatrixTiles) -> Result<Option<TensorMap>> {
+        if !self.copies_tiles {
+            return Ok(None);
+        }
+        if self.major < FIRST_CUDA_WITH_TENSOR_MAPS {
+            return Err(DriverError {
+                call: "cuTensorMapEncodeTiled",
+                code: CUresult::CUDA_ERROR_NOT_FOUND as i64,
+                message: format!("the driver is of CUDA {}, and this device's kernels need one of CUDA 12", self.major),
+                kind: ErrorKind::Refused,
+            });
+        }
+        let MatrixTiles { rows, columns, row_stride, tile_rows, tile_columns } = *tiles;
+        let mut map = sys::CUtensorMap_st { opaque: [0; 16] };
+        let sizes = [columns as u64, rows as u64];
+        let row_bytes = [row_stride as u64 * 2];
+        let tile = [tile_columns as u32, tile_rows as u32];
+        let steps = [1_u32; 2];
+        // SAFETY: the arrays have as many elements as the rank says, or one fewer for the strides; nothing is read at the address.
+        unsafe {
+            call!(cuTensorMapEncodeTiled(
+                &mut map,
+                sys::CUtensorMapDataType::CU_TENSOR_MAP_DATA_TYPE_UINT16,
+                2,
+                address as *mut c_void,
+                sizes.as_ptr(),
+                row_bytes.as_ptr(),
+                tile.as_ptr(),
+                steps.as_ptr(),
+                sys::CUtensorMapInterleave::CU_TENSOR_MAP_INTERLEAVE_NONE,
+                sys::CUtensorMapSwizzle::CU_TENSOR_MAP_SWIZZLE_128B,
+                sys::CUtensorMapL2promotion::CU_TENSOR_MAP_L2_PROMOTION_L2_256B,
+                sys::CUtensorMapFloatOOBfill::CU_TENSOR_MAP_FLOAT_OOB_FILL_NONE,
+            ))
+        }?;
+        Ok(Some(TensorMap(map.opaque)))
     }
 
     fn has_graphs(&self) -> bool {

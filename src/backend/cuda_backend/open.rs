@@ -158,6 +158,15 @@ fn device_info(ordinal: usize, driver_version: i32, compiler: &str) -> Result<De
     Ok(describe(ordinal, device, driver_version, compiler))
 }
 
+/// What kernels for an architecture are compiled for: of compute capability 9.0 with its products of warpgroups, which no other
+/// has.
+fn compiled_for(architecture: &str) -> &str {
+    match architecture {
+        "sm_90" => "sm_90a",
+        other => other,
+    }
+}
+
 /// Opens `cuda:ordinal`.
 pub fn open(ordinal: usize, library: &Arc<KernelLibrary>) -> Result<Arc<dyn Device>, BackendError> {
     let id = format!("cuda:{ordinal}");
@@ -172,7 +181,7 @@ pub fn open(ordinal: usize, library: &Arc<KernelLibrary>) -> Result<Arc<dyn Devi
     let driver = CudaDriver::open(ordinal as i32, major).map_err(|error| error.on(&id, String::new()))?;
     let architecture = architecture(driver.device);
     let options = vec![
-        format!("--gpu-architecture={architecture}"),
+        format!("--gpu-architecture={}", compiled_for(&architecture)),
         "--std=c++17".to_owned(),
         "--device-as-default-execution-space".to_owned(),
         // Kernels say fused_multiply_add where they mean it, so that every device rounds alike.

@@ -13,7 +13,7 @@ use crate::backend::{
 };
 
 use super::download::Landings;
-use super::driver::{DriverError, ErrorKind, GpuDriver, Handle};
+use super::driver::{DriverError, ErrorKind, GpuDriver, Handle, TensorMap};
 use super::event::GpuEvent;
 use super::graph::GpuGraph;
 use super::matrix_library::{GpuMatrixLibrary, WORKSPACE_BYTES};
@@ -97,9 +97,10 @@ impl<D: GpuDriver> GpuDevice<D> {
             return Ok(Arc::clone(module));
         }
         let source = self.library.find(kernel).ok_or_else(|| self.unknown(kernel))?;
-        let image = self.code_objects.code_object(self.library.source_of(kernel), source)?;
+        let library = self.library.source_of(kernel);
+        let image = self.code_objects.code_object(library, source)?;
         self.stream.enter_outside_capture("load")?;
-        let module = Arc::new(LoadedModule::load(&self.stream, source, &image)?);
+        let module = Arc::new(LoadedModule::load(&self.stream, library, source, &image)?);
         modules.insert(kernel.module.clone(), Arc::clone(&module));
         Ok(module)
     }
@@ -135,22 +136,35 @@ impl<D: GpuDriver> GpuDevice<D> {
         for (value, argument) in values.iter_mut().zip(arguments) {
             *value = argument.to_bits();
         }
+        let mut maps = arguments.iter().map(|argument| self.tensor_map(argument)).collect::<Result<Vec<_>, _>>()?;
         let mut parameters = [ptr::null_mut::<c_void>(); MOST_PARAMETERS];
         for (parameter, value) in parameters.iter_mut().zip(&mut values) {
             *parameter = ptr::from_mut(value).cast();
+        }
+        for (parameter, map) in parameters.iter_mut().zip(&mut maps) {
+            if let Some(map) = map {
+                *parameter = ptr::from_mut(map).cast();
+            }
         }
         self.stream.enter("launch")?;
         self.stream.note(format_args!("{}", kernel.id));
         self.stream.keep_for_graph(Some(kernel), arguments.iter().filter_map(Argument::buffer));
         let function = Handle(kernel.handle as usize);
         let launched = self.allow_shared(kernel, function, dimensions.dynamic_shared_bytes).and_then(|()| {
-            // SAFETY: `kernel` keeps its module loaded; each parameter points at 8 initialised bytes, more than
-            // any parameter has; the driver copies them before it returns.
+            // SAFETY: `kernel` keeps its module loaded; each parameter points at 8 initialised bytes, at least as many as
+            // any parameter has but a tensor map, which points at a whole one; the driver copies them before it returns.
             unsafe {
                 self.stream.driver.launch(function, dimensions, parameters.as_mut_ptr(), self.stream.handle, overlapped)
             }
         });
         launched.map_err(|error| self.stream.error(error, format!("{} with {dimensions:?}", kernel.id)))
+    }
+
+    /// What the driver makes of a matrix' description, if the argument is one.
+    fn tensor_map(&self, argument: &Argument<'_>) -> Result<Option<TensorMap>, BackendError> {
+        let Argument::TensorMap { buffer, offset, tiles } = argument else { return Ok(None) };
+        let map = self.stream.driver.tensor_map(buffer.address() + *offset as u64, tiles);
+        map.map_err(|error| self.stream.error(error, format!("{tiles:?} from byte {offset} of {buffer:?}")))
     }
 
     /// Asks for more dynamic shared memory than launches get unasked, where this launch needs it.

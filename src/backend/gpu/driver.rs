@@ -5,7 +5,7 @@ use std::ffi::{CStr, c_void};
 use std::sync::Arc;
 
 use crate::backend::matrix_library::{MatrixFunctions, NoMatrixFunctions};
-use crate::backend::{BackendError, KernelAttributes, LaunchDimensions};
+use crate::backend::{BackendError, KernelAttributes, LaunchDimensions, MatrixTiles};
 
 /// A pointer that the driver gave: a stream, an event, a module, a function, a graph.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -32,6 +32,11 @@ pub enum ErrorKind {
     /// The device itself failed, and every later call of this process fails.
     DeviceLost,
 }
+
+/// What a driver makes of a matrix' description for a copy engine; kernels take it by value.
+#[derive(Clone, Copy, Debug, Default)]
+#[repr(C, align(64))]
+pub struct TensorMap(pub [u64; 16]);
 
 /// A driver call that did not succeed.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -115,6 +120,9 @@ pub trait GpuDriver: Send + Sync + 'static {
         stream: Handle,
         overlapped: bool,
     ) -> DriverResult<()>;
+
+    /// Describes the matrix at `address` to the device's copy engine; `None` where kernels take a null pointer instead.
+    fn tensor_map(&self, address: u64, tiles: &MatrixTiles) -> DriverResult<Option<TensorMap>>;
 
     /// Whether the capture and graph calls below exist.
     fn has_graphs(&self) -> bool;

@@ -13,5 +13,5 @@ mod module;
 mod stream;
 
 pub use device::GpuDevice;
-pub use driver::{DriverError, ErrorKind, GpuDriver, Handle};
+pub use driver::{DriverError, ErrorKind, GpuDriver, Handle, TensorMap};
 pub use module::CodeObjectSource;

@@ -28,12 +28,18 @@ pub struct LoadedModule<D: GpuDriver> {
 }
 
 impl<D: GpuDriver> LoadedModule<D> {
-    pub fn load(stream: &Arc<Stream<D>>, source: &KernelModule, image: &[u8]) -> Result<Self, BackendError> {
+    /// `image` is the code object of `source`, a module of `library`.
+    pub fn load(
+        stream: &Arc<Stream<D>>,
+        library: &KernelLibrary,
+        source: &KernelModule,
+        image: &[u8],
+    ) -> Result<Self, BackendError> {
         // SAFETY: the image is a code object from this device's compiler or build.rs, whole in memory; the
         // driver checks its format. The caller entered the stream.
         let handle = unsafe { stream.driver.load_module(image) };
         let handle = handle.map_err(|error| stream.error(error, format!("{}, {} bytes", source.name, image.len())))?;
-        let waits = source.waits_by_itself();
+        let waits = library.waits_by_itself(source);
         Ok(Self { stream: Arc::clone(stream), handle, waits, written: attributes_in(image) })
     }
 

@@ -6,9 +6,9 @@ use std::sync::Arc;
 
 use hip_sys::hipError_t;
 
-use crate::backend::gpu::{DriverError, ErrorKind, GpuDriver, Handle};
+use crate::backend::gpu::{DriverError, ErrorKind, GpuDriver, Handle, TensorMap};
 use crate::backend::matrix_library::{MatrixFunctions, NoMatrixFunctions};
-use crate::backend::{KernelAttributes, LaunchDimensions};
+use crate::backend::{KernelAttributes, LaunchDimensions, MatrixTiles};
 
 use super::hipblaslt;
 use super::properties::attribute_value;
@@ -272,6 +272,10 @@ impl GpuDriver for HipDriver {
                 )
             )
         }
+    }
+
+    fn tensor_map(&self, _address: u64, _tiles: &MatrixTiles) -> Result<Option<TensorMap>> {
+        Ok(None)
     }
 
     fn has_graphs(&self) -> bool {

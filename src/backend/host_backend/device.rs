@@ -130,6 +130,7 @@ impl HostDevice {
 fn size_of_argument(argument: &Argument<'_>) -> u8 {
     match argument {
         Argument::Buffer { .. } | Argument::Constant { .. } | Argument::Settled { .. } | Argument::Null => 8,
+        Argument::TensorMap { .. } => 8,
         Argument::U64(_) | Argument::I64(_) => 8,
         Argument::U32(_) | Argument::I32(_) | Argument::F32(_) => 4,
     }

@@ -4,7 +4,8 @@ use std::sync::Arc;
 
 use crate::backend::Device;
 use crate::engine::model_file::ModelConfig;
-use crate::mlp::{FusedGateUp, RmsNorm, SwiGlu};
+use crate::matrix::beats_library;
+use crate::mlp::{FusedGateUp, GateUpSwiGlu, RmsNorm, SwiGlu};
 use crate::operation::{BoundPlan, Layout, Operation, ParameterValue, Parameters, Place, Problem};
 use crate::tensor::DType;
 
@@ -127,6 +128,11 @@ impl<'a> Composer<'a> {
         rows == 1 && !self.pending
     }
 
+    /// Whether products of so many rows of the stream go by tiles, of which one kernel makes gate, up and activation.
+    fn goes_by_tiles(&self, rows: usize) -> bool {
+        rows > 1 && beats_library(self.bench.device.info(), self.dtype(), rows, self.bench.config.hidden)
+    }
+
     /// The norm's epsilon as a parameter.
     pub fn epsilon(&self) -> (&'static str, ParameterValue) {
         ("eps", ParameterValue::Float(f64::from(self.bench.config.norm_epsilon)))
@@ -137,19 +143,23 @@ impl<'a> Composer<'a> {
         let (memory, config) = (&self.bench.memory, &self.bench.config);
         let (wide, norm) = (config.intermediate, Place::constant(&layer.mlp_norm));
         let activated = Place::start(&memory.activated).with_row_stride(wide);
-        match layer.gate_up.numbers().filter(|_| self.is_one_token(rows)) {
-            Some(weights) => {
-                let epsilon = [self.epsilon()];
-                let shape = Shape { parameters: &epsilon, ..Shape::plain(wide, config.hidden) };
-                let hidden = Place::start(&memory.hidden);
-                self.push(&FusedGateUp, &shape, &[hidden, norm, Place::constant(weights), activated.clone()])?;
-            }
-            None => {
-                let normed = self.norm(&norm, rows, 0, config.hidden)?;
-                let gate_up = Place::start(&memory.gate_up).with_row_stride(2 * wide);
-                self.project(&layer.gate_up, 0..2 * wide, Operands { rows, x: &normed, y: &gate_up }, None)?;
-                self.push(&SwiGlu::PACKED, &Shape::plain(rows, wide), &[gate_up, activated.clone()])?;
-            }
+        let numbers = layer.gate_up.numbers();
+        if let Some(weights) = numbers.filter(|_| self.is_one_token(rows)) {
+            let epsilon = [self.epsilon()];
+            let shape = Shape { parameters: &epsilon, ..Shape::plain(wide, config.hidden) };
+            let hidden = Place::start(&memory.hidden);
+            self.push(&FusedGateUp, &shape, &[hidden, norm, Place::constant(weights), activated.clone()])?;
+            return self.project_onto_stream(&layer.down, rows, &activated);
+        }
+        let normed = self.norm(&norm, rows, 0, config.hidden)?;
+        if let Some(weights) = numbers.filter(|_| self.goes_by_tiles(rows)) {
+            let outputs = [("outputs", whole(wide))];
+            let shape = Shape { parameters: &outputs, ..Shape::plain(rows, config.hidden) };
+            self.push(&GateUpSwiGlu, &shape, &[normed, Place::constant(weights), activated.clone()])?;
+        } else {
+            let gate_up = Place::start(&memory.gate_up).with_row_stride(2 * wide);
+            self.project(&layer.gate_up, 0..2 * wide, Operands { rows, x: &normed, y: &gate_up }, None)?;
+            self.push(&SwiGlu::PACKED, &Shape::plain(rows, wide), &[gate_up, activated.clone()])?;
         }
         self.project_onto_stream(&layer.down, rows, &activated)
     }

@@ -6,6 +6,7 @@ use crate::engine::model_file::ModelConfig;
 use crate::engine::{
     Engine, EngineDescription, EngineError, EnginePath, FirstTokens, Profile, RequestStages, Sampling,
 };
+use crate::matrix::{MOST_TILED_ROWS, beats_library};
 
 use super::DeviceModelError;
 
@@ -15,11 +16,13 @@ impl Engine for DeviceModel {
     }
 
     fn describe(&self) -> EngineDescription {
+        let (device, config) = (self.bench.device.info(), self.config());
+        let tiled = beats_library(device, self.bench.memory.sizes.dtype, MOST_TILED_ROWS, config.hidden);
         EngineDescription {
-            device: self.bench.device.info().id.clone(),
+            device: device.id.clone(),
             path: EnginePath::Device,
             compute: self.compute(),
-            matrix_library: self.bench.products.describe(),
+            matrix_library: self.bench.products.describe(tiled.then_some(MOST_TILED_ROWS)),
             weight_bytes: self.weight_bytes,
             cache_bytes: self.bench.memory.sizes.cache(&self.bench.config),
         }

@@ -49,14 +49,16 @@ impl Products {
         Ok(Self { choice, library, prepared: Mutex::default() })
     }
 
-    /// Name and version, and how algorithms are chosen; `own` without a library.
-    pub fn describe(&self) -> String {
+    /// Name and version, how algorithms are chosen, and up to how many rows products are this crate's all the same; `own` without
+    /// a library.
+    pub fn describe(&self, own_rows: Option<usize>) -> String {
         let Some(library) = &self.library else { return "own".to_string() };
         let choice = match self.choice {
             ProductChoice::Ranked => "",
             ProductChoice::Timed => " (warmed shapes: algorithms by time)",
         };
-        format!("{} {}{choice}", library.name(), library.version())
+        let own = own_rows.map(|rows| format!("; own up to {rows} rows")).unwrap_or_default();
+        format!("{} {}{choice}{own}", library.name(), library.version())
     }
 
     pub fn has_library(&self) -> bool {

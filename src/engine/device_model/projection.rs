@@ -2,7 +2,7 @@
 
 use std::ops::Range;
 
-use crate::matrix::{AddBias, Dequantise, MatrixProduct, MatrixVector, VendorMatrixProduct};
+use crate::matrix::{AddBias, Dequantise, MatrixProduct, MatrixVector, VendorMatrixProduct, beats_library};
 use crate::operation::{Operation, ParameterValue, Place};
 use crate::tensor::{DType, QuantFormat};
 
@@ -91,15 +91,19 @@ enum Kernels {
 }
 
 impl Composer<'_> {
-    /// A library takes numbers as soon as there are two rows; quantised weights would have to be widened for it. Without one,
-    /// few rows go one by one: tiles of our own product would be mostly empty.
-    fn kernels(&self, piece: &Piece<'_>, rows: usize) -> Kernels {
-        let library = self.bench.products.has_library();
-        match rows {
-            1 => Kernels::Vectors,
-            2..=MOST_VECTORS if piece.part.format.is_some() || !library => Kernels::Vectors,
-            _ if library => Kernels::Library,
-            _ => Kernels::Own,
+    /// Numbers go through a product of several rows as soon as there are two: this crate's where it is the faster one, else a
+    /// library's. Quantised weights would have to be widened for it. Without either, few rows go one by one: tiles of our own
+    /// product would be mostly empty.
+    fn kernels(&self, piece: &Piece<'_>, columns: usize, rows: usize) -> Kernels {
+        let few = rows <= MOST_VECTORS;
+        let own = beats_library(self.bench.device.info(), self.dtype(), rows, columns);
+        match (piece.part.format, self.bench.products.has_library()) {
+            _ if rows == 1 => Kernels::Vectors,
+            (Some(_), _) if few => Kernels::Vectors,
+            _ if own => Kernels::Own,
+            (_, true) => Kernels::Library,
+            (_, false) if few => Kernels::Vectors,
+            (_, false) => Kernels::Own,
         }
     }
 
@@ -113,7 +117,7 @@ impl Composer<'_> {
     ) -> Result<(), DeviceModelError> {
         let Operands { rows, y, .. } = operands;
         for piece in pieces(matrix, outputs, self.dtype()) {
-            if self.kernels(&piece, rows) == Kernels::Vectors {
+            if self.kernels(&piece, matrix.columns, rows) == Kernels::Vectors {
                 self.vectors(&piece, matrix.columns, operands, bias.map_or(Added::Nothing, Added::Bias))?;
                 continue;
             }
@@ -136,7 +140,7 @@ impl Composer<'_> {
     ) -> Result<(), DeviceModelError> {
         let (memory, width) = (&self.bench.memory, matrix.rows);
         let pieces = pieces(matrix, 0..width, self.dtype());
-        if pieces.iter().any(|piece| self.kernels(piece, rows) != Kernels::Vectors) {
+        if pieces.iter().any(|piece| self.kernels(piece, matrix.columns, rows) != Kernels::Vectors) {
             let branch = Place::start(&memory.branch).with_row_stride(width);
             self.project(matrix, 0..width, Operands { rows, x, y: &branch }, None)?;
             self.branch_is_pending();
@@ -184,10 +188,12 @@ impl Composer<'_> {
             self.push(widening_operation(format), &shape, &[weight, widened.clone()])?;
             weight = widened;
         }
-        let (dtype, rows) = (self.dtype(), operands.rows);
+        let (dtype, rows, kernels) = (self.dtype(), operands.rows, self.kernels(piece, columns, operands.rows));
         let places = [operands.x.clone(), weight, operands.y.skip(piece.column, dtype)];
         let shape = ProductShape { dtype, rows, outputs: piece.rows, columns };
-        if let Some(product) = self.bench.products.product(shape, places.clone())? {
+        if kernels == Kernels::Library
+            && let Some(product) = self.bench.products.product(shape, places.clone())?
+        {
             self.push_work(VendorMatrixProduct.name(), Work::Library(product));
             return Ok(());
         }
