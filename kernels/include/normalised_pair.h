@@ -72,8 +72,8 @@ HG_DEVICE void part_of_pair(const RowPair<T>& rows, const NormalisedVector<T>& v
             const uint32_t index = start + j * lanes + lane, column = index * COUNT;
             first[j] = second[j] = gain[j] = Vector16<T>{{0, 0, 0, 0}};
             if (index < stop) {
-                first[j] = load_vector(rows.first + column);
-                second[j] = load_vector(rows.second + column);
+                first[j] = load_once(rows.first + column);
+                second[j] = load_once(rows.second + column);
                 gain[j] = load_vector(vector.gain + column);
             }
         }

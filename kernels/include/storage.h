@@ -87,6 +87,19 @@ HG_DEVICE Vector16<T> load_vector(const T* address) {
     const Words16 words = *reinterpret_cast<const Words16*>(address);
     return {{words.x, words.y, words.z, words.w}};
 }
+// The same of what nothing reads again soon: it leaves caches before all else, which then stay there.
+template <typename T>
+HG_DEVICE Vector16<T> load_once(const T* address) {
+#if defined(__CUDA_ARCH__) && __CUDA_ARCH__ >= 800
+    Vector16<T> vector;
+    asm volatile("ld.global.L1::no_allocate.L2::cache_hint.v4.b32 {%0, %1, %2, %3}, [%4], %5;"
+                 : "=r"(vector.words[0]), "=r"(vector.words[1]), "=r"(vector.words[2]), "=r"(vector.words[3])
+                 : "l"(address), "l"(READ_ONCE));
+    return vector;
+#else
+    return load_vector(address);
+#endif
+}
 template <typename T>
 HG_DEVICE void store_vector(T* address, const Vector16<T>& vector) {
     *reinterpret_cast<Words16*>(address) =

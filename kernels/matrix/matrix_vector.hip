@@ -55,7 +55,7 @@ HG_DEVICE float part_of_row(const T* weight, const T* x, uint32_t columns, const
         for (uint32_t j = 0; j < UNROLL; j++) {
             const uint32_t index = first + j * lanes + lane;
             a[j] = Vector16<T>{{0, 0, 0, 0}};
-            if (index < stop) a[j] = load_vector(weight + index * COUNT);
+            if (index < stop) a[j] = load_once(weight + index * COUNT);
         }
         previous.wait();
         HG_UNROLL
