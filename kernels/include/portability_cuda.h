@@ -60,11 +60,14 @@ struct CudaDim3 {
 #endif
 #define HG_KERNEL(name, max_threads, parameters) \
     extern "C" __global__ void HG_CLUSTER HG_LAUNCH_BOUNDS(max_threads) name parameters
-#if defined(__CUDACC_RTC__) && __CUDA_ARCH__ >= 900
+#if defined(__CUDA_ARCH__) && __CUDA_ARCH__ >= 900
 // What cuTensorMapEncodeTiled makes; its contents are the driver's.
 struct alignas(64) TensorMap {
     uint64_t words[16];
 };
+#if !defined(__CUDACC_RTC__)
+#define __grid_constant__
+#endif
 #define HG_TENSOR_MAP(name) const __grid_constant__ TensorMap name
 #else
 #define HG_TENSOR_MAP(name) const void* name

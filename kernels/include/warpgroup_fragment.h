@@ -50,41 +50,23 @@ HG_DEVICE void finish_products(Accumulator (&sums)[COUNT]) {
 #define PLACES_7 PLACES_6 ", %48, %49, %50, %51, %52, %53, %54, %55"
 #define PLACES_8 PLACES_7 ", %56, %57, %58, %59, %60, %61, %62, %63"
 
-// Adds a product of 64 rows and 16 columns of `left` with COLUMNS rows of `right`, or begins with it.
+// Adds a product of 64 rows and 16 columns of `left` with COLUMNS rows of `right`, or begins with it: COUNT accumulators.
 #define MULTIPLY(COLUMNS, TYPE, PLACES, LEFT, RIGHT, ADDS, SUMS)                                                        \
     asm volatile("{ .reg .pred adds; setp.ne.u32 adds, %" ADDS ", 0; wgmma.mma_async.sync.aligned.m64n" COLUMNS         \
                  "k16.f32." TYPE "." TYPE " {" PLACES "}, %" LEFT ", %" RIGHT ", adds, 1, 1, 0, 0; }"                   \
                  : SUMS                                                                                                 \
                  : "l"(left), "l"(right), "r"(uint32_t(adds)))
-HG_DEVICE void multiply_tiles(Accumulator (&s)[2], uint64_t left, uint64_t right, bool adds, f16) {
-    MULTIPLY("32", "f16", PLACES_2, "16", "17", "18", SUMS_2(s));
-}
-HG_DEVICE void multiply_tiles(Accumulator (&s)[3], uint64_t left, uint64_t right, bool adds, f16) {
-    MULTIPLY("48", "f16", PLACES_3, "24", "25", "26", SUMS_3(s));
-}
-HG_DEVICE void multiply_tiles(Accumulator (&s)[4], uint64_t left, uint64_t right, bool adds, f16) {
-    MULTIPLY("64", "f16", PLACES_4, "32", "33", "34", SUMS_4(s));
-}
-HG_DEVICE void multiply_tiles(Accumulator (&s)[7], uint64_t left, uint64_t right, bool adds, f16) {
-    MULTIPLY("112", "f16", PLACES_7, "56", "57", "58", SUMS_7(s));
-}
-HG_DEVICE void multiply_tiles(Accumulator (&s)[8], uint64_t left, uint64_t right, bool adds, f16) {
-    MULTIPLY("128", "f16", PLACES_8, "64", "65", "66", SUMS_8(s));
-}
-HG_DEVICE void multiply_tiles(Accumulator (&s)[2], uint64_t left, uint64_t right, bool adds, bf16) {
-    MULTIPLY("32", "bf16", PLACES_2, "16", "17", "18", SUMS_2(s));
-}
-HG_DEVICE void multiply_tiles(Accumulator (&s)[3], uint64_t left, uint64_t right, bool adds, bf16) {
-    MULTIPLY("48", "bf16", PLACES_3, "24", "25", "26", SUMS_3(s));
-}
-HG_DEVICE void multiply_tiles(Accumulator (&s)[4], uint64_t left, uint64_t right, bool adds, bf16) {
-    MULTIPLY("64", "bf16", PLACES_4, "32", "33", "34", SUMS_4(s));
-}
-HG_DEVICE void multiply_tiles(Accumulator (&s)[7], uint64_t left, uint64_t right, bool adds, bf16) {
-    MULTIPLY("112", "bf16", PLACES_7, "56", "57", "58", SUMS_7(s));
-}
-HG_DEVICE void multiply_tiles(Accumulator (&s)[8], uint64_t left, uint64_t right, bool adds, bf16) {
-    MULTIPLY("128", "bf16", PLACES_8, "64", "65", "66", SUMS_8(s));
-}
+#define TILE_PRODUCTS(COUNT, COLUMNS, LEFT, RIGHT, ADDS)                                                                \
+    HG_DEVICE void multiply_tiles(Accumulator (&s)[COUNT], uint64_t left, uint64_t right, bool adds, f16) {            \
+        MULTIPLY(COLUMNS, "f16", PLACES_##COUNT, LEFT, RIGHT, ADDS, SUMS_##COUNT(s));                                   \
+    }                                                                                                                   \
+    HG_DEVICE void multiply_tiles(Accumulator (&s)[COUNT], uint64_t left, uint64_t right, bool adds, bf16) {           \
+        MULTIPLY(COLUMNS, "bf16", PLACES_##COUNT, LEFT, RIGHT, ADDS, SUMS_##COUNT(s));                                  \
+    }
+TILE_PRODUCTS(2, "32", "16", "17", "18")
+TILE_PRODUCTS(3, "48", "24", "25", "26")
+TILE_PRODUCTS(4, "64", "32", "33", "34")
+TILE_PRODUCTS(7, "112", "56", "57", "58")
+TILE_PRODUCTS(8, "128", "64", "65", "66")
 
 #endif

@@ -20,7 +20,7 @@ pub use few_rows::MOST_FEW_ROWS;
 pub use fragment::MatrixFragment;
 pub use input_classes::CLASSES as PRODUCT_CLASSES;
 pub use normalised_vector::{Bounded, EPSILON, NormalisedVector};
-pub use product::{MatrixProduct, OUTPUTS, bounded_product};
+pub use product::{MatrixProduct, OUTPUTS, bounded_product, outputs};
 pub use tiles::{MOST_TILED_ROWS, Tiled, beats_library, is_aligned};
 pub use vector::MatrixVector;
 pub use vendor_product::VendorMatrixProduct;

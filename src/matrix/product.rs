@@ -48,7 +48,8 @@ fn tile(problem: &Problem) -> usize {
     if on_matrix_cores(problem) { FRAGMENT_TILE } else { TILE }
 }
 
-pub(super) fn outputs(problem: &Problem) -> usize {
+/// The parameter of that name.
+pub fn outputs(problem: &Problem) -> usize {
     usize::try_from(problem.parameters.integer("outputs")).expect("outputs is at least 1")
 }
 

@@ -3,7 +3,7 @@
 use rayon::prelude::*;
 
 use crate::backend::DeviceInfo;
-use crate::matrix::{Bounded, OUTPUTS, PRODUCT_CLASSES, Tiled, bounded_product, is_aligned};
+use crate::matrix::{Bounded, OUTPUTS, PRODUCT_CLASSES, Tiled, bounded_product, is_aligned, outputs};
 use crate::operation::{
     ContractError, Cost, ElementGate, InputClass, InputGenerator, LaunchPlan, NumericOutput, NumericReference,
     Operation, ParameterSpec, Problem, Reference, TensorRole, TensorSpec,
@@ -15,10 +15,6 @@ use super::activated::activated;
 /// `Y = swiglu(X G^T, X U^T)` of 16-bit numbers, with X `[rows, columns]` and the weights G over U, `[2 outputs, columns]`: the first
 /// half of a SwiGLU MLP after its norm. Sums are not rounded to storage before the activation.
 pub struct GateUpSwiGlu;
-
-fn outputs(problem: &Problem) -> usize {
-    usize::try_from(problem.parameters.integer("outputs")).expect("outputs is at least 1")
-}
 
 impl GateUpSwiGlu {
     fn gate_and_up(weights: &HostTensor, output: usize, x: &[f64]) -> [Bounded; 2] {

@@ -136,17 +136,15 @@ impl<D: GpuDriver> GpuDevice<D> {
         for (value, argument) in values.iter_mut().zip(arguments) {
             *value = argument.to_bits();
         }
-        let mut maps = arguments.iter().map(|argument| self.tensor_map(argument)).collect::<Result<Vec<_>, _>>()?;
         let mut parameters = [ptr::null_mut::<c_void>(); MOST_PARAMETERS];
         for (parameter, value) in parameters.iter_mut().zip(&mut values) {
             *parameter = ptr::from_mut(value).cast();
         }
-        for (parameter, map) in parameters.iter_mut().zip(&mut maps) {
-            if let Some(map) = map {
-                *parameter = ptr::from_mut(map).cast();
-            }
-        }
         self.stream.enter("launch")?;
+        let mut maps = self.tensor_maps(arguments)?;
+        for (position, map) in &mut maps {
+            parameters[*position] = ptr::from_mut(map).cast();
+        }
         self.stream.note(format_args!("{}", kernel.id));
         self.stream.keep_for_graph(Some(kernel), arguments.iter().filter_map(Argument::buffer));
         let function = Handle(kernel.handle as usize);
@@ -160,11 +158,16 @@ impl<D: GpuDriver> GpuDevice<D> {
         launched.map_err(|error| self.stream.error(error, format!("{} with {dimensions:?}", kernel.id)))
     }
 
-    /// What the driver makes of a matrix' description, if the argument is one.
-    fn tensor_map(&self, argument: &Argument<'_>) -> Result<Option<TensorMap>, BackendError> {
-        let Argument::TensorMap { buffer, offset, tiles } = argument else { return Ok(None) };
-        let map = self.stream.driver.tensor_map(buffer.address() + *offset as u64, tiles);
-        map.map_err(|error| self.stream.error(error, format!("{tiles:?} from byte {offset} of {buffer:?}")))
+    /// What the driver makes of the matrices that arguments describe, and the arguments' positions. Most kernels have none.
+    fn tensor_maps(&self, arguments: &[Argument<'_>]) -> Result<Vec<(usize, TensorMap)>, BackendError> {
+        let mut maps = Vec::new();
+        for (position, argument) in arguments.iter().enumerate() {
+            let Argument::TensorMap { buffer, offset, tiles } = argument else { continue };
+            let map = self.stream.driver.tensor_map(buffer.address() + *offset as u64, tiles);
+            let named = |error| self.stream.error(error, format!("{tiles:?} from byte {offset} of {buffer:?}"));
+            maps.extend(map.map_err(named)?.map(|map| (position, map)));
+        }
+        Ok(maps)
     }
 
     /// Asks for more dynamic shared memory than launches get unasked, where this launch needs it.

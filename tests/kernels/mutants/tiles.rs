@@ -15,7 +15,7 @@ pub const MUTANTS: &[Mutant] = &[
         expects: "wrong y: ",
     },
     Mutant {
-        mistake: "the second group's gates are not sent to the first",
+        mistake: "both groups take the first half of their own sums",
         file: "include/warpgroup_product.h",
         replacements: &[(
             "const float own = group == 0 ? sum[n % half] : sum[half + n % half]",
