@@ -11,11 +11,10 @@
 
 constexpr uint32_t CLUSTER_BLOCKS = HG_CLUSTER_BLOCKS;
 
-// Every thread of a cluster arrives, and later waits for all of them to have: what they wrote before is then seen, unless they
-// only tell that they have begun.
-HG_DEVICE void cluster_has_begun() { asm volatile("barrier.cluster.arrive.relaxed.aligned;"); }
-HG_DEVICE void cluster_arrive() { asm volatile("barrier.cluster.arrive.release.aligned;" ::: "memory"); }
-HG_DEVICE void cluster_wait() { asm volatile("barrier.cluster.wait.acquire.aligned;" ::: "memory"); }
+// By every thread of a cluster: what they wrote before is then seen by all.
+HG_DEVICE void cluster_barrier() {
+    asm volatile("barrier.cluster.arrive.release.aligned; barrier.cluster.wait.acquire.aligned;" ::: "memory");
+}
 
 // Writes to where another block of the cluster has what `address` is here.
 HG_DEVICE void store_to_block(uint32_t block, Floats4* address, const Floats4& value) {
@@ -30,9 +29,7 @@ HG_DEVICE void store_to_block(uint32_t block, Floats4* address, const Floats4& v
 
 constexpr uint32_t CLUSTER_BLOCKS = 1;
 
-HG_DEVICE void cluster_has_begun() {}
-HG_DEVICE void cluster_arrive() {}
-HG_DEVICE void cluster_wait() {}
+HG_DEVICE void cluster_barrier() {}
 HG_DEVICE void store_to_block(uint32_t, Floats4*, const Floats4&) {}
 
 #endif

@@ -22,10 +22,11 @@ HG_DEVICE void take_free_registers() { asm volatile("setmaxnreg.inc.sync.aligned
 HG_DEVICE void begin_products() { asm volatile("wgmma.fence.sync.aligned;" ::: "memory"); }
 HG_DEVICE void end_products() { asm volatile("wgmma.commit_group.sync.aligned;" ::: "memory"); }
 
-// Waits for all products; `sums` are then in registers.
+// Waits until no more than so many of what end_products() ended last are under way; the others' sums are in registers after `settle`.
+template <uint32_t LEFT>
+HG_DEVICE void wait_for_products() { asm volatile("wgmma.wait_group.sync.aligned %0;" ::"n"(LEFT) : "memory"); }
 template <uint32_t COUNT>
-HG_DEVICE void finish_products(Accumulator (&sums)[COUNT]) {
-    asm volatile("wgmma.wait_group.sync.aligned 0;" ::: "memory");
+HG_DEVICE void settle(Accumulator (&sums)[COUNT]) {
     HG_UNROLL
     for (uint32_t i = 0; i < COUNT; i++) {
         HG_UNROLL
@@ -66,6 +67,7 @@ HG_DEVICE void finish_products(Accumulator (&sums)[COUNT]) {
 TILE_PRODUCTS(2, "32", "16", "17", "18")
 TILE_PRODUCTS(3, "48", "24", "25", "26")
 TILE_PRODUCTS(4, "64", "32", "33", "34")
+TILE_PRODUCTS(6, "96", "48", "49", "50")
 TILE_PRODUCTS(7, "112", "56", "57", "58")
 TILE_PRODUCTS(8, "128", "64", "65", "66")
 

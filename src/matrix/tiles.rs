@@ -48,28 +48,25 @@ impl Cut {
     /// With those that copy: one wave, or as many as multiply half where registers change hands between groups of so many.
     fn threads(&self) -> u32 {
         const MOST_SUMS: usize = 144;
-        let sums = (self.rows / 64 + 1) * self.tile / 32 * 8;
-        MULTIPLIERS + if sums > MOST_SUMS { 128 } else { 32 }
+        // Of one pass of a group of 128 threads: its sums, and as many twice in flight, or the other half of them and one half.
+        let of_group = self.tile * self.rows / MULTIPLIERS as usize;
+        let pass = if self.rows == 128 && self.tile > 128 { of_group / 2 } else { of_group };
+        MULTIPLIERS + if 3 * pass > MOST_SUMS { 128 } else { 32 }
     }
 
     fn stage_bytes(&self) -> usize {
         (self.x_rows + self.tile) * SLICE * DType::F16.size()
     }
 
-    /// What a block is given of the sums of another.
-    fn given_bytes(&self) -> usize {
-        if self.blocks > 1 { self.rows * self.tile / 2 * DType::F32.size() } else { 0 }
-    }
-
     fn stages(&self) -> usize {
-        ((SHARED_BYTES - self.given_bytes()) / self.stage_bytes()).min(MOST_STAGES)
+        (SHARED_BYTES / self.stage_bytes()).min(MOST_STAGES)
     }
 
     fn shared_bytes(&self, copies_tiles: bool) -> usize {
         /// The ring begins at a multiple of so many.
         const RING_ALIGNMENT: usize = 1024;
         match copies_tiles {
-            true => RING_ALIGNMENT + self.stages() * self.stage_bytes() + self.given_bytes(),
+            true => RING_ALIGNMENT + self.stages() * self.stage_bytes(),
             // Sixty-four rows after the other.
             false => (self.x_rows.min(64) + self.tile) * PADDED_SLICE * DType::F16.size(),
         }

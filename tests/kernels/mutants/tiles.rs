@@ -5,7 +5,7 @@ use super::Mutant;
 pub const MUTANTS: &[Mutant] = &[
     Mutant {
         mistake: "gate and up of a tile change places",
-        file: "include/warpgroup_product.h",
+        file: "include/tile_sums.h",
         replacements: &[(
             "swiglu_of_sums(group == 0 ? own : other, group == 0 ? other : own)",
             "swiglu_of_sums(group == 0 ? other : own, group == 0 ? own : other)",
@@ -16,7 +16,7 @@ pub const MUTANTS: &[Mutant] = &[
     },
     Mutant {
         mistake: "both groups take the first half of their own sums",
-        file: "include/warpgroup_product.h",
+        file: "include/tile_sums.h",
         replacements: &[(
             "const float own = group == 0 ? sum[n % half] : sum[half + n % half]",
             "const float own = sum[n % half]",
@@ -38,7 +38,7 @@ pub const MUTANTS: &[Mutant] = &[
     },
     Mutant {
         mistake: "all tiles of rows are the first",
-        file: "include/warpgroup_product.h",
+        file: "include/tile_ring.h",
         replacements: &[("(first + of_group % together) * tile_rows", "first * tile_rows")],
         case: "matrix_product/f16/130x72/outputs=300,tiles/normal",
         wave: "32",
@@ -65,7 +65,7 @@ pub const MUTANTS: &[Mutant] = &[
     },
     Mutant {
         mistake: "sums of several slices of a tile are left to matrix cores",
-        file: "include/warpgroup_product.h",
+        file: "include/tile_sums.h",
         replacements: &[
             ("more[j] = zero_accumulator();", "more[j] = sums[i][j];"),
             ("sums[i][j].value[n] += more[j].value[n];", "sums[i][j].value[n] = more[j].value[n];"),
