@@ -77,10 +77,12 @@ struct GroupSums {
 #if defined(HG_WARPGROUP_PRODUCTS)
     static constexpr uint32_t FRAGMENTS = PASSES;
     static HG_MEMBER uint32_t row_of_fragment(uint32_t) { return 0; }
+    static HG_MEMBER uint32_t column_of_fragment(uint32_t i) { return i * WIDTH; }
 #else
-    static_assert(PASSES == 1, "sums that are made one after the other are added so");
+    static_assert(PASSES == 1, "a fragment has all of a group's columns");
     static constexpr uint32_t FRAGMENTS = MOST_FRAGMENT_LANES / 32;
     static HG_MEMBER uint32_t row_of_fragment(uint32_t i) { return i * fragment_rows(); }
+    static HG_MEMBER uint32_t column_of_fragment(uint32_t) { return 0; }
 #endif
     static constexpr uint32_t WIDTH = COLUMNS * FRAGMENT_EDGE;
     Accumulator sums[FRAGMENTS][COLUMNS];
@@ -149,7 +151,7 @@ struct GroupSums {
     HG_MEMBER void write(T* y, const ProductShape& shape, uint32_t first_m, uint32_t column, uint32_t group, uint8_t* memory) const {
         using Stage = ResultStage<WIDTH, T>;
         const Stage stage = {reinterpret_cast<T*>(memory) + group * 64 * Stage::STRIDE};
-        // No product reads what is there any more, after a cluster's barrier anyway.
+        // No product reads what is there any more, after a cluster's barrier anyway; but the group what it was given.
         if (CLUSTER_BLOCKS == 1) multipliers_barrier();
         HG_UNROLL
         for (uint32_t i = 0; i < FRAGMENTS; i++) {
@@ -164,8 +166,8 @@ struct GroupSums {
                 }
             }
             group_barrier(group);
-            stage.copy(y, shape, first_m + row_of_fragment(i), fragment_rows(), column + i % PASSES * WIDTH, threadIdx.x % GROUP_THREADS,
-                       GROUP_THREADS);
+            stage.copy(y, shape, first_m + row_of_fragment(i), fragment_rows(), column + column_of_fragment(i),
+                       threadIdx.x % GROUP_THREADS, GROUP_THREADS);
         }
     }
     // The same of Y = swiglu(X G^T, X U^T), where the first half of a thread's sums is with G and the other with U of the same columns.

@@ -208,6 +208,19 @@ mod tests {
     }
 
     #[test]
+    fn blocks_of_kernels_whose_registers_change_hands_have_a_whole_group_that_copies() {
+        // MANY_REGISTERS of warpgroup_product.h: with one wave for a group, `setmaxnreg` would wait for ever.
+        let many = [(64, 224), (64, 256), (128, 128), (128, 224), (128, 256)];
+        for rows in [64, 128] {
+            for tile in TILES.into_iter().chain(SHARED_TILES) {
+                let cut = Cut { rows, x_rows: rows, tile, shared: false, blocks: 1, tiles: 1 };
+                let expected = if many.contains(&(rows, tile)) { 384 } else { 288 };
+                assert_eq!(cut.threads(), expected, "{rows}x{tile}");
+            }
+        }
+    }
+
+    #[test]
     fn rows_that_begin_anywhere_are_left_to_other_kernels_where_an_engine_copies() {
         let emulated = DeviceInfo { architecture: "emulated-wave32".to_string(), ..hopper() };
         for (columns, aligned) in [(4096, true), (4100, false)] {
